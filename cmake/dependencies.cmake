@@ -1,0 +1,16 @@
+# Libraries by pkg-config; docs/dependencies.md says what each is for.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+if(NOT IMLD_DOUBLE)
+  pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
+  pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
+  pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+  pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+endif()
+# jansson: the daemon's JSON; in the engine's tests it reads the fixtures
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+if(IMLD_TESTS)
+  pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()

@@ -1,0 +1,123 @@
+/* net.h: a net: a graph of layers over one flat parameter vector θ (MATH §2).
+ *
+ * θ and every vector of its shape (gradients, directions, λ per parameter, optimizer moments) lie
+ * layer by layer in the graph's order, in a layer weights before bias. *Outside* (checkpoints,
+ * fixtures, PyTorch) a linear weight is out × in, row-major; *inside* it is in × out, which the GEMMs
+ * like better. iml_net_import and iml_net_export convert. */
+#ifndef IMLD_NET_H
+#define IMLD_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "imld/arena.h"
+#include "imld/error.h"
+#include "imld/real.h"
+#include "imld/registry.h"
+#include "imld/team.h"
+
+#define IML_HIDDEN_MAX 16
+#define IML_LAYERS_MAX 256
+
+enum iml_activation { IML_ACTIVATION_RELU, IML_ACTIVATION_TANH };
+enum iml_loss { IML_LOSS_CROSS_ENTROPY, IML_LOSS_SQUARED_ERROR };
+
+/* An mlp: inputs – hidden[0] – … – outputs, the activation after each hidden layer. hidden_count 0 is
+ * softmax (or linear) regression. has_bias false leaves all biases out. */
+struct iml_net_options {
+    size_t inputs;
+    size_t hidden[IML_HIDDEN_MAX];
+    size_t hidden_count;
+    size_t outputs;
+    enum iml_activation activation;
+    enum iml_loss loss;
+    bool has_bias;
+};
+
+/* A block of θ: one tensor of one layer. */
+struct iml_block {
+    char name[64];    /* "linear1.weight" */
+    size_t layer;     /* number of the layer among those with parameters: the group of l2_per_layer */
+    size_t offset;    /* into θ */
+    size_t count;     /* elements */
+    size_t rank;
+    size_t shape[IML_RANK_MAX]; /* as the outside sees it */
+    bool is_transposed;
+    bool is_kernel;   /* a weight, not a bias */
+};
+
+struct iml_net;
+
+/* Describes the net: counts, blocks. No buffers yet. Free with iml_net_free. */
+IML_MUST_USE enum iml_code iml_net_new(const struct iml_net_options *options, struct iml_net **net,
+                                       struct iml_error *error);
+void iml_net_free(struct iml_net *net);
+
+size_t iml_net_inputs(const struct iml_net *net);
+size_t iml_net_outputs(const struct iml_net *net);
+size_t iml_net_parameters(const struct iml_net *net); /* P */
+size_t iml_net_block_count(const struct iml_net *net);
+const struct iml_block *iml_net_block(const struct iml_net *net, size_t i);
+size_t iml_net_layer_count(const struct iml_net *net); /* layers with parameters */
+
+/* Outside order → inside order and back; P elements each, not overlapping. */
+void iml_net_import(const struct iml_net *net, const iml_real *outside, iml_real *inside);
+void iml_net_export(const struct iml_net *net, const iml_real *inside, iml_real *outside);
+
+/* Uniform ±1/√fan_in for weights and bias, from (seed, IML_PURPOSE_INITIALIZATION); in the outside's
+ * order of draws, one stream index a block. */
+void iml_net_initialize(const struct iml_net *net, uint32_t seed, iml_real *theta);
+
+/* Registers a vector of θ's shape, one item a block: PREFIX + block name + SUFFIX
+ * ("parameters/" "linear1.weight" ""). */
+IML_MUST_USE enum iml_code iml_net_register(const struct iml_net *net,
+                                            struct iml_registry *registry, const char *prefix,
+                                            const char *suffix, iml_real *vector,
+                                            struct iml_error *error);
+
+/* Targets and weights of a batch. */
+struct iml_batch {
+    size_t rows;
+    const iml_real *inputs;  /* rows × inputs */
+    const uint32_t *labels;  /* rows; NULL where targets is given */
+    const iml_real *targets; /* rows × outputs: distributions (cross-entropy) or values (squared
+                                error); NULL where labels is given */
+    const iml_real *weights; /* rows; NULL: all 1 */
+    double divisor;          /* N of (1/N) Σ wᵢ ℓᵢ; the batch's size unless said otherwise */
+};
+
+/* Buffers of a net for batches of up to `rows` rows: one evaluator each for training, curvature and
+ * evaluation. Laid out in an arena (measuring or open). */
+struct iml_evaluator;
+
+/* Bytes are planned, buffers taken; with a measuring arena *evaluator is still made (so that sizes
+ * can be asked) but can't run. Free with iml_evaluator_free. wants_products: buffers for tangents and
+ * adjoints too (linearize needs them). team is borrowed. */
+IML_MUST_USE enum iml_code iml_evaluator_new(const struct iml_net *net, size_t rows,
+                                             bool wants_products, struct iml_team *team,
+                                             struct iml_arena *arena,
+                                             struct iml_evaluator **evaluator,
+                                             struct iml_error *error);
+void iml_evaluator_free(struct iml_evaluator *evaluator);
+
+struct iml_batch_result {
+    double loss;      /* (1/N) Σ wᵢ ℓᵢ, in nats */
+    double loss_sum;  /* Σ ℓᵢ, no weights */
+    size_t correct;   /* rows whose first largest output is the label (or the largest target) */
+};
+
+/* Forward only. losses (rows, may be NULL) receives ℓᵢ, logits (rows × outputs, may be NULL) z.
+ * IML_ERROR_CANCELLED: the flag was seen; outputs are then meaningless. */
+IML_MUST_USE enum iml_code iml_evaluate(struct iml_evaluator *self, const iml_real *theta,
+                                        const struct iml_batch *batch,
+                                        struct iml_batch_result *result, iml_real *losses,
+                                        iml_real *logits, struct iml_error *error);
+
+/* Forward and backward: gradient = d∘θ + ∇θ of the batch's loss, where d (P, may be NULL) is the
+ * diagonal of the regularizer ½ Σ dⱼθⱼ². result->loss is without the regularizer. */
+IML_MUST_USE enum iml_code iml_gradient(struct iml_evaluator *self, const iml_real *theta,
+                                        const struct iml_batch *batch, const iml_real *diagonal,
+                                        iml_real *gradient, struct iml_batch_result *result,
+                                        struct iml_error *error);
+
+#endif

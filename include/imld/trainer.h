@@ -1,0 +1,158 @@
+/* trainer.h: a training algorithm as a state machine. The run loop knows only this (DESIGN §3). */
+#ifndef IMLD_TRAINER_H
+#define IMLD_TRAINER_H
+
+#include <stdatomic.h>
+
+#include "imld/arena.h"
+#include "imld/dataset.h"
+#include "imld/knowledge.h"
+#include "imld/net.h"
+#include "imld/optimizer.h"
+#include "imld/registry.h"
+#include "imld/solver.h"
+
+enum iml_pixels { IML_PIXELS_STANDARDIZED, IML_PIXELS_SYMMETRIC, IML_PIXELS_UNIT };
+
+struct iml_data_options {
+    const char *set;
+    size_t train;      /* images drawn for training; 0: all that remain after validation */
+    size_t validation; /* images */
+    size_t test;       /* the first n of the test split; 0: all */
+    enum iml_pixels pixels;
+};
+
+struct iml_model_options {
+    size_t hidden[IML_HIDDEN_MAX];
+    size_t hidden_count;
+    enum iml_activation activation;
+};
+
+/* Inner steps until the norm of the training gradient on a fixed monitoring batch is below a bound
+ * (MATH §6); gradient_norm 0: by count of steps alone. */
+struct iml_until {
+    double gradient_norm;
+    bool is_relative; /* to its value at the previous update (for warm-up: at step 0) */
+    size_t min_steps, max_steps;
+};
+
+struct iml_inner_options {
+    struct iml_optimizer_options optimizer;
+    size_t batch;
+    size_t steps;            /* supervised: steps in all */
+    size_t warmup_steps;     /* iml: steps before the first update, where warmup_until is not used */
+    struct iml_until warmup_until;
+    size_t steps_per_update; /* iml */
+};
+
+struct iml_meta_options {
+    struct iml_knowledge_options knowledge;
+    struct iml_optimizer_options optimizer;
+    size_t updates;
+    size_t validation_batch; /* images of the validation batch, at most all */
+    size_t curvature_batch;  /* images of the curvature batch */
+    struct iml_solver_options solver;
+};
+
+struct iml_trainer_kind;
+
+struct iml_trainer_options {
+    const struct iml_trainer_kind *kind;
+    struct iml_data_options data;
+    struct iml_model_options model;
+    struct iml_inner_options inner;
+    struct iml_meta_options meta;   /* iml only */
+    size_t evaluation_every;        /* supervised: steps; iml: updates */
+    uint32_t seed;
+    unsigned threads;
+    int nice;                       /* of the helper threads; the run's own thread is the caller's */
+    struct iml_set_roots roots;     /* borrowed until open returns */
+};
+
+/* Rows that one call of step or evaluate has to tell. Names are those of the metric table. */
+#define IML_ROWS_MAX 64
+struct iml_row {
+    const char *metric; /* a string literal */
+    double value;       /* may be NaN or infinite */
+};
+struct iml_rows {
+    struct iml_row rows[IML_ROWS_MAX];
+    size_t count;
+};
+
+/* Where a run stands. */
+struct iml_progress {
+    uint64_t step;     /* inner steps done: the x-axis of every metric */
+    uint64_t steps_of; /* in all; 0: not known (a warm-up or inner loop by gradient norm) */
+    uint64_t update;   /* updates of λ done (iml) */
+    uint64_t updates_of;
+    bool is_evaluation_due; /* call iml_trainer_evaluate before the next step */
+    bool is_finished;
+    double last_loss;  /* loss of the last step's batch before that step; NaN before the first */
+    double first_loss; /* that of step 0: what `divergence` compares with; NaN before the first */
+};
+
+struct iml_trainer;
+
+struct iml_trainer_kind {
+    const char *name; /* "supervised", "iml" */
+    const struct iml_trainer_methods *methods; /* private: engine/trainer/ */
+};
+
+extern const struct iml_trainer_kind *const iml_trainer_kinds[]; /* ends with NULL */
+const struct iml_trainer_kind *iml_trainer_kind_find(const char *name);
+
+/* Checks counts against the data set's facts and plans all memory; allocates next to nothing and reads no image. The
+ * plan holds everything that open will allocate, data included. */
+IML_MUST_USE enum iml_code iml_trainer_plan(const struct iml_trainer_options *options,
+                                            const struct iml_set_facts *facts,
+                                            struct iml_plan *plan, struct iml_error *error);
+
+/* Reads the data, draws the split, takes all memory, initializes θ and λ, starts the team. cancel is
+ * borrowed. After open nothing allocates. */
+IML_MUST_USE enum iml_code iml_trainer_open(const struct iml_trainer_options *options,
+                                            const atomic_bool *cancel, struct iml_trainer **trainer,
+                                            struct iml_error *error);
+void iml_trainer_close(struct iml_trainer *trainer);
+
+/* One inner step, or one update of λ (which leaves `step` as it is). Adds to rows what it measured
+ * (rows->count is reset first). IML_ERROR_CANCELLED: the step was abandoned, the memory is no longer
+ * a state: go on only from a checkpoint. A loss that is not finite is no error: it is in the rows. */
+IML_MUST_USE enum iml_code iml_trainer_step(struct iml_trainer *trainer, struct iml_rows *rows,
+                                            struct iml_error *error);
+
+/* All of validation and test, and train/loss and train/accuracy as means over the steps since the last
+ * evaluation. Clears is_evaluation_due. Changes nothing that a step depends on. */
+IML_MUST_USE enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows *rows,
+                                                struct iml_error *error);
+
+/* Validation and test alone, of the state at hand, without touching the means or what is due: for restored best weights. */
+IML_MUST_USE enum iml_code iml_trainer_evaluate_state(struct iml_trainer *trainer,
+                                                      struct iml_rows *rows,
+                                                      struct iml_error *error);
+
+struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer);
+
+/* What must survive a restart. After the items have been imported call iml_trainer_restored, which
+ * recomputes what is derived from them. */
+const struct iml_registry *iml_trainer_registry(const struct iml_trainer *trainer);
+IML_MUST_USE enum iml_code iml_trainer_restored(struct iml_trainer *trainer,
+                                                struct iml_error *error);
+
+/* The planned memory as it was taken, and the split: the file indices of the training images
+ * (count), as a hash for the API: 64 hexadecimal digits of SHA-256 are made by the caller from
+ * these. */
+const struct iml_plan *iml_trainer_memory(const struct iml_trainer *trainer);
+struct iml_split_view {
+    const uint32_t *train, *validation; /* indices in file order of the train split */
+    size_t train_count, validation_count, test_count;
+};
+struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer);
+
+/* For tests: every arena of the trainer, so that the registry test can fill them with 0xA5. */
+void iml_trainer_poison(struct iml_trainer *trainer);
+
+/* The BLAS kernel the bits depend on, e.g. "OpenBLAS 0.3.21 Zen"; never NULL. */
+const char *iml_cpu_kernel(void);
+
+#endif
