@@ -1,0 +1,60 @@
+/* points.h: metric rows: keyed (job, metric, step), written in batches, read as columns. */
+#ifndef IMLD_STORAGE_POINTS_H
+#define IMLD_STORAGE_POINTS_H
+
+#include "storage/storage.h"
+
+enum imld_value_kind { IMLD_FINITE = 0, IMLD_NAN = 1, IMLD_PLUS_INF = 2, IMLD_MINUS_INF = 3 };
+const char *imld_value_kind_name(enum imld_value_kind kind); /* "", "nan", "inf", "-inf" */
+
+/* A value is a float; its kind says what a NULL stands for. */
+struct imld_point_row {
+    const char *metric; /* borrowed until done */
+    int64_t step;
+    float value;
+};
+
+/* Rows of one run, and where it stands. A row whose key is there already replaces it. */
+struct imld_rows_write {
+    struct imld_write write;
+    int64_t job;
+    const struct imld_point_row *rows; /* borrowed until done */
+    size_t count;
+    int64_t step, steps_of;  /* progress */
+    double running_seconds;
+};
+void imld_rows_write_prepare(struct imld_rows_write *request);
+
+struct imld_point {
+    int64_t step;
+    float value; /* NaN or ±inf as its kind says */
+};
+
+/* Points of one metric with from ≤ step ≤ to, ascending, at most `limit`. IML_OK with no visit: there
+ * are none. */
+IML_MUST_USE enum iml_code imld_points_read(struct imld_reader *reader, int64_t job,
+                                            const char *metric, int64_t from, int64_t to,
+                                            size_t limit,
+                                            bool (*visit)(void *context,
+                                                          const struct imld_point *point),
+                                            void *context, struct iml_error *error);
+
+/* Names of the metrics that have rows, in order of first appearance. */
+IML_MUST_USE enum iml_code imld_points_metrics(struct imld_reader *reader, int64_t job,
+                                               bool (*visit)(void *context, const char *metric),
+                                               void *context, struct iml_error *error);
+
+/* Newest point of each metric with step ≤ `step` (rows beyond belong to a time before a crash). */
+IML_MUST_USE enum iml_code imld_points_latest(struct imld_reader *reader, int64_t job,
+                                              int64_t step,
+                                              bool (*visit)(void *context, const char *metric,
+                                                            const struct imld_point *point),
+                                              void *context, struct iml_error *error);
+
+/* The best finite value (first of equals) with step ≤ `step`; found = false: there is none. */
+IML_MUST_USE enum iml_code imld_points_best(struct imld_reader *reader, int64_t job,
+                                            const char *metric, bool is_higher_better,
+                                            int64_t step, struct imld_point *best, bool *found,
+                                            struct iml_error *error);
+
+#endif
