@@ -52,6 +52,9 @@ void iml_stream_words(const struct iml_stream *stream, uint64_t first, size_t co
 /* Uniform in 0 … n − 1 from one word: (word · n) >> 32. */
 uint32_t iml_word_below(uint32_t word, uint32_t n);
 
+/* Uniform in [low, high) from one word. */
+iml_real iml_word_uniform(uint32_t word, double low, double high);
+
 /* A permutation of 0 … n − 1 (FIXMATCH 1.12): for i = n−1 … 1 swap i and (uᵢ·(i+1)) >> 32, uᵢ the
  * i-th word of stream (seed, purpose, index 0, pass). */
 void iml_permutation(uint32_t seed, enum iml_purpose purpose, uint32_t pass, uint32_t n,

@@ -1,0 +1,55 @@
+/* gemm_plain.c: products by plain loops, which sanitizers see into; see gemm.h. */
+#include "engine/core/gemm.h"
+
+#include "imld/trainer.h"
+
+static void scale_row(size_t n, double beta, iml_real *c)
+{
+    for (size_t j = 0; j < n; j++) c[j] = beta == 0 ? 0 : (iml_real)beta * c[j];
+}
+
+void iml_gemm_nn(size_t m, size_t n, size_t k, const iml_real *a, size_t lda, const iml_real *b,
+                 size_t ldb, double beta, iml_real *c, size_t ldc)
+{
+    for (size_t i = 0; i < m; i++) {
+        scale_row(n, beta, c + i * ldc);
+        for (size_t l = 0; l < k; l++) {
+            const iml_real factor = a[i * lda + l];
+            for (size_t j = 0; j < n; j++) c[i * ldc + j] += factor * b[l * ldb + j];
+        }
+    }
+}
+
+void iml_gemm_nt(size_t m, size_t n, size_t k, const iml_real *a, size_t lda, const iml_real *b,
+                 size_t ldb, double beta, iml_real *c, size_t ldc)
+{
+    for (size_t i = 0; i < m; i++) {
+        scale_row(n, beta, c + i * ldc);
+        for (size_t j = 0; j < n; j++) {
+            iml_real sum = 0;
+            for (size_t l = 0; l < k; l++) sum += a[i * lda + l] * b[j * ldb + l];
+            c[i * ldc + j] += sum;
+        }
+    }
+}
+
+void iml_gemm_tn(size_t m, size_t n, size_t k, const iml_real *a, size_t lda, const iml_real *b,
+                 size_t ldb, double beta, iml_real *c, size_t ldc)
+{
+    for (size_t i = 0; i < m; i++) {
+        scale_row(n, beta, c + i * ldc);
+        for (size_t l = 0; l < k; l++) {
+            const iml_real factor = a[l * lda + i];
+            for (size_t j = 0; j < n; j++) c[i * ldc + j] += factor * b[l * ldb + j];
+        }
+    }
+}
+
+void iml_gemm_prepare(void)
+{
+}
+
+const char *iml_cpu_kernel(void)
+{
+    return "plain loops";
+}
