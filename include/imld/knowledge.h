@@ -24,6 +24,7 @@ struct iml_knowledge {
 
 struct iml_knowledge_kind {
     const char *name;
+    bool is_theta_shaped; /* λ lies as θ does: register an optimizer's moments of λ with the net */
     size_t (*size)(const struct iml_net *net);
     /* d from λ */
     void (*refresh)(const struct iml_knowledge *self);

@@ -26,7 +26,12 @@ struct iml_optimizer {
 struct iml_optimizer_kind {
     const char *name;
     const char *moment_names[2]; /* NULL where unused, e.g. "square_average" */
-    void (*step)(struct iml_optimizer *self, iml_real *x, const iml_real *gradient);
+    /* Whether moment i is kept under these options; NULL: whenever it has a name. */
+    bool (*has_moment)(const struct iml_optimizer_options *options, size_t i);
+    /* Moves elements first … end − 1, with the same bits however the range is cut; *steps counts
+     * this step already. */
+    void (*step)(struct iml_optimizer *self, iml_real *x, const iml_real *gradient, size_t first,
+                 size_t end);
 };
 
 extern const struct iml_optimizer_kind *const iml_optimizer_kinds[]; /* ends with NULL */

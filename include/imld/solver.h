@@ -28,11 +28,11 @@ struct iml_solver_kind;
 struct iml_solver_options {
     const struct iml_solver_kind *kind;
     unsigned terms;                     /* K */
-    double step_size;                   /* α; 0: auto (neumann) */
-    enum iml_precondition precondition; /* neumann: M = μ̂_A I + D */
-    double damping;                     /* δ added to H; cg only in this release, default 0 */
-    double target_residual;             /* relative to ‖v‖; 0: the solver's own 1e-14 (cg) */
-    bool reorthogonalize;               /* cg: keeps K residuals */
+    double step_size;                   /* α, or 1/μ̂_A where preconditioned; 0: auto */
+    enum iml_precondition precondition; /* neumann, cg: by M = μ̂_A I + D */
+    double damping;                     /* δ ≥ 0 added to H; default 0 */
+    double target_residual;             /* relative to ‖v‖; cg ends below 1e-14 anyway */
+    bool reorthogonalize;               /* cg: keeps min(K, P) residuals */
 };
 
 struct iml_report {
@@ -52,7 +52,7 @@ struct iml_solver {
     struct iml_solver_options options;
     size_t size;
     iml_real *vectors[4];   /* borrowed from the arena, size each; the kind says what they hold */
-    iml_real *residuals;    /* cg with reorthogonalize: terms × size */
+    iml_real *residuals;    /* cg with reorthogonalize: min(terms, size) × size */
     iml_real *warm;         /* state: unit vector of the power iteration, size */
     uint64_t *warm_products; /* state: products taken by the power iteration so far; 0: `warm` not set */
 };

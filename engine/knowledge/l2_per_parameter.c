@@ -1,0 +1,33 @@
+/* l2_per_parameter.c: R = ½ Σⱼ e^{λⱼ} θⱼ², one λ for each parameter (MATH §3.1). */
+#include <math.h>
+
+#include "engine/knowledge/kinds.h"
+
+static void refresh(const struct iml_knowledge *self)
+{
+    for (size_t j = 0; j < self->size; j++)
+        self->diagonal[j] = (iml_real)exp((double)self->lambda[j]);
+}
+
+/* −qⱼ e^{λⱼ} θⱼ; the product of three in double: in float q and θ of 1e-20 would give 0. */
+static void pull(const struct iml_knowledge *self, const iml_real *theta, const iml_real *q,
+                 iml_real *out)
+{
+    for (size_t j = 0; j < self->size; j++)
+        out[j] = (iml_real)(-(double)q[j] * (double)self->diagonal[j] * (double)theta[j]);
+}
+
+static enum iml_code register_items(const struct iml_knowledge *self, struct iml_registry *registry,
+                                    struct iml_error *error)
+{
+    return iml_net_register(self->net, registry, "knowledge/lambda/", "", self->lambda, error);
+}
+
+const struct iml_knowledge_kind iml_l2_per_parameter = {
+    .name = "l2_per_parameter",
+    .is_theta_shaped = true,
+    .size = iml_net_parameters,
+    .refresh = refresh,
+    .pull = pull,
+    .register_items = register_items,
+};

@@ -1,0 +1,76 @@
+/* solvers.c: the table of solvers, and what all of them share: memory, state, the empty report. */
+#include "imld/solver.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "engine/core/vector.h"
+#include "engine/solver/kinds.h"
+#include "engine/solver/power.h"
+
+const struct iml_solver_kind *const iml_solver_kinds[] = {
+    &iml_identity,
+    &iml_neumann,
+    &iml_cg,
+    NULL,
+};
+
+const struct iml_solver_kind *iml_solver_kind_find(const char *name)
+{
+    for (const struct iml_solver_kind *const *kind = iml_solver_kinds; *kind; kind++) {
+        if (strcmp((*kind)->name, name) == 0) return *kind;
+    }
+    return NULL;
+}
+
+const char *iml_end_name(enum iml_end end)
+{
+    static const char *const names[] = {
+        [IML_END_TERMS] = "terms",
+        [IML_END_TARGET] = "target_residual",
+        [IML_END_NEGATIVE_CURVATURE] = "negative_curvature",
+        [IML_END_NOT_FINITE] = "not_finite",
+        [IML_END_CANCELLED] = "cancelled",
+    };
+    assert((size_t)end < sizeof names / sizeof *names);
+    return names[end];
+}
+
+void iml_solver_layout(struct iml_solver *self, const struct iml_solver_options *options,
+                       size_t size, struct iml_arena *arena)
+{
+    assert(options->kind && options->damping >= 0 && options->step_size >= 0);
+    *self = (struct iml_solver){.options = *options, .size = size};
+    options->kind->layout(self, arena);
+}
+
+enum iml_code iml_solver_register(const struct iml_solver *self, const struct iml_net *net,
+                                  struct iml_registry *registry, struct iml_error *error)
+{
+    return iml_power_register(self, net, registry, error);
+}
+
+void iml_solver_solve(struct iml_solver *self, const struct iml_curvature *curvature,
+                      const iml_real *v, iml_real *q, struct iml_report *report)
+{
+    assert(curvature->size == self->size && q != v);
+    *report = (struct iml_report){.residual = nan(""),
+                                  .smallest_curvature = nan(""),
+                                  .step_size = nan(""),
+                                  .largest_curvature = nan(""),
+                                  .end = IML_END_TERMS};
+    const double v_squared = iml_norm_squared(self->size, v);
+    memset(q, 0, self->size * sizeof *q);
+    if (!isfinite(v_squared)) {
+        report->end = IML_END_NOT_FINITE;
+        return;
+    }
+    if (v_squared == 0) { /* q = 0 is exact, and there is no direction to start from */
+        report->residual = 0;
+        report->residual_kind = IML_RESIDUAL_EXACT;
+        report->end = IML_END_TARGET;
+        return;
+    }
+    self->options.kind->solve(self, curvature, v, q, report);
+}

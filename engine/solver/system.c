@@ -1,0 +1,101 @@
+/* system.c: counted products with H_δ, the preconditioner M, the scale of v; see system.h. */
+#include "engine/solver/system.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "engine/core/vector.h"
+
+#ifdef IML_REAL_DOUBLE
+enum { FINITE_EXPONENT = DBL_MAX_EXP };
+static const double rounding = DBL_EPSILON;
+#else
+enum { FINITE_EXPONENT = FLT_MAX_EXP };
+static const double rounding = (double)FLT_EPSILON;
+#endif
+
+static bool apply(const struct iml_system *system, const iml_real *u, iml_real *hu)
+{
+    system->curvature->apply(system->curvature, u, hu);
+    system->report->products++;
+    if (!iml_curvature_is_cancelled(system->curvature)) return true;
+    system->report->end = IML_END_CANCELLED;
+    return false;
+}
+
+bool iml_system_apply(const struct iml_system *system, const iml_real *u, iml_real *hu)
+{
+    if (!apply(system, u, hu)) return false;
+    if (system->damping != 0) iml_axpy(system->curvature->size, system->damping, u, hu);
+    return true;
+}
+
+bool iml_system_apply_data(const struct iml_system *system, const iml_real *u, iml_real *au)
+{
+    const iml_real *d = system->curvature->diagonal;
+    if (!apply(system, u, au)) return false;
+    for (size_t j = 0; d && j < system->curvature->size; j++) {
+        const double own = (double)d[j] * (double)u[j];
+        const double rest = (double)au[j] - own;
+        au[j] = (iml_real)(fabs(rest) <= 2 * rounding * fabs(own) ? 0 : rest);
+    }
+    return true;
+}
+
+struct iml_inverse iml_system_precondition(const struct iml_system *system, double step_size,
+                                           iml_real *to)
+{
+    const iml_real *d = system->curvature->diagonal;
+    const size_t size = system->curvature->size;
+    const double shift = 1 / step_size + system->damping;
+    for (size_t j = 0; j < size; j++) to[j] = (iml_real)(1 / (shift + (d ? (double)d[j] : 0)));
+    return (struct iml_inverse){.vector = to, .size = size};
+}
+
+void iml_inverse_apply(const struct iml_inverse *inverse, const iml_real *x, iml_real *out)
+{
+    const iml_real scalar = (iml_real)inverse->scalar;
+    const iml_real *m = inverse->vector;
+    for (size_t j = 0; j < inverse->size; j++) out[j] = (m ? m[j] : scalar) * x[j];
+}
+
+void iml_inverse_subtract(const struct iml_inverse *inverse, const iml_real *x, iml_real *out)
+{
+    const iml_real scalar = (iml_real)inverse->scalar;
+    const iml_real *m = inverse->vector;
+    for (size_t j = 0; j < inverse->size; j++) out[j] -= (m ? m[j] : scalar) * x[j];
+}
+
+void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, double b, iml_real *out)
+{
+    const iml_real by = (iml_real)b, scalar = (iml_real)inverse->scalar;
+    const iml_real *m = inverse->vector;
+    for (size_t j = 0; j < inverse->size; j++) out[j] = (m ? m[j] : scalar) * x[j] + by * out[j];
+}
+
+double iml_inverse_dot(const struct iml_inverse *inverse, const iml_real *a, const iml_real *b)
+{
+    const iml_real *m = inverse->vector;
+    if (!m) return inverse->scalar * iml_dot(inverse->size, a, b);
+    return iml_dot_weighted(inverse->size, m, a, b);
+}
+
+double iml_inverse_norm(const struct iml_inverse *inverse, const iml_real *p)
+{
+    const iml_real *m = inverse->vector;
+    if (!m) return sqrt(iml_norm_squared(inverse->size, p)) / inverse->scalar;
+    double sum = 0;
+    for (size_t j = 0; j < inverse->size; j++) {
+        const double mp = (double)p[j] / (double)m[j];
+        sum += mp * mp;
+    }
+    return sqrt(sum);
+}
+
+double iml_scale_of(size_t size, const iml_real *v)
+{
+    int exponent = 0;
+    (void)frexp(sqrt(iml_norm_squared(size, v)), &exponent);
+    const int most = FINITE_EXPONENT - 8; /* s and 1/s fit an iml_real also for denormal v */
+    return ldexp(1, -(exponent < -most ? -most : exponent > most ? most : exponent));
+}
