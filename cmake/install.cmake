@@ -1,4 +1,10 @@
+# Where `cmake --install` puts things; systemd's and man's folders are those of Debian.
 include(GNUInstallDirs)
 install(TARGETS imld RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS iml iml_base ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY include/imld DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY include/imld DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES systemd/imld.service systemd/imld.socket DESTINATION lib/systemd/system)
+install(FILES systemd/imld.sysusers DESTINATION lib/sysusers.d RENAME imld.conf)
+install(FILES systemd/imld.tmpfiles DESTINATION lib/tmpfiles.d RENAME imld.conf)
+install(FILES docs/man/imld.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES docs/completion/imld.bash DESTINATION share/bash-completion/completions RENAME imld)
