@@ -1,0 +1,102 @@
+/* split.c: validation and training images by seed; see split.h. */
+#include "engine/data/split.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "imld/random.h"
+
+/* Spreads total over the classes that have an image; each must have room for its share. */
+static enum iml_code share_out(const struct iml_set_facts *facts, size_t total, const size_t *taken,
+                               const char *pointer, const char *what, size_t *shares,
+                               struct iml_error *error)
+{
+    size_t classes = 0, rank = 0;
+    for (size_t c = 0; c < IML_CLASSES_MAX; c++) classes += facts->train_class_images[c] > 0;
+    for (size_t c = 0; c < IML_CLASSES_MAX; c++) {
+        const size_t images = facts->train_class_images[c];
+        shares[c] = 0;
+        if (images == 0) continue;
+        shares[c] = total / classes + (rank < total % classes ? 1 : 0);
+        rank++;
+        const size_t present = images - (taken ? taken[c] : 0);
+        if (shares[c] <= present) continue;
+        const enum iml_code code = iml_error_set(
+            error, IML_ERROR_LIMIT,
+            "%zu %s images ask for %zu of class %zu, of which %zu of %zu images are there", total,
+            what, shares[c], c, present, images);
+        iml_error_where(error, "%s", pointer);
+        iml_error_mend(error, "ask for fewer images: they are spread evenly over the classes");
+        return code;
+    }
+    return IML_OK;
+}
+
+enum iml_code iml_split_share(const struct iml_set_facts *facts, size_t validation, size_t train,
+                              struct iml_split_counts *counts, struct iml_error *error)
+{
+    *counts = (struct iml_split_counts){.validation_total = validation, .train_total = train};
+    enum iml_code code = share_out(facts, validation, NULL, "/data/validation", "validation",
+                                   counts->validation, error);
+    if (code != IML_OK) return code;
+    if (train > 0) {
+        return share_out(facts, train, counts->validation, "/data/train", "training", counts->train,
+                         error);
+    }
+    for (size_t c = 0; c < IML_CLASSES_MAX; c++) {
+        counts->train[c] = facts->train_class_images[c] - counts->validation[c];
+        counts->train_total += counts->train[c];
+    }
+    if (counts->train_total > 0) return IML_OK;
+    code = iml_error_set(error, IML_ERROR_LIMIT,
+                         "no training image remains beside %zu validation images of %zu",
+                         validation, facts->train_images);
+    iml_error_where(error, "/data/train");
+    return code;
+}
+
+static int compare_indices(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Indices of one class in file order; how many. */
+static size_t gather_class(const uint8_t *labels, size_t count, size_t class_number,
+                           uint32_t *members)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (labels[i] == class_number) members[n++] = (uint32_t)i;
+    }
+    return n;
+}
+
+enum iml_code iml_split_draw(uint32_t seed, const struct iml_split_counts *counts,
+                             const uint8_t *labels, size_t count, uint32_t *scratch,
+                             uint32_t *validation, uint32_t *train, struct iml_error *error)
+{
+    uint32_t *const members = scratch, *const order = scratch + count;
+    size_t validation_count = 0, train_count = 0;
+    for (size_t c = 0; c < IML_CLASSES_MAX; c++) {
+        const size_t wanted = counts->validation[c] + counts->train[c];
+        if (wanted == 0) continue;
+        const size_t n = gather_class(labels, count, c, members);
+        if (n < wanted) {
+            return iml_error_set(error, IML_ERROR_DATA,
+                                 "class %zu has %zu images where %zu were expected: the files have "
+                                 "changed since they were inspected",
+                                 c, n, wanted);
+        }
+        iml_permutation(seed, IML_PURPOSE_SPLIT, (uint32_t)c, (uint32_t)n, order);
+        for (size_t i = 0; i < counts->validation[c]; i++)
+            validation[validation_count++] = members[order[i]];
+        for (size_t i = counts->validation[c]; i < wanted; i++)
+            train[train_count++] = members[order[i]];
+    }
+    /* file order: what the files are read in, and a list that a reader can compare */
+    if (validation_count > 0)
+        qsort(validation, validation_count, sizeof *validation, compare_indices);
+    if (train_count > 0) qsort(train, train_count, sizeof *train, compare_indices);
+    return IML_OK;
+}

@@ -1,0 +1,33 @@
+/* split.h: which images of the train split are validation and which training images, by seed
+ * (FIXMATCH 4.1): in each class the images in file order are permuted by (seed, IML_PURPOSE_SPLIT,
+ * pass = class); the first are validation images, the next training images. So the number of
+ * training images never changes the validation images, and smaller training sets are part of larger
+ * ones. */
+#ifndef IMLD_ENGINE_DATA_SPLIT_H
+#define IMLD_ENGINE_DATA_SPLIT_H
+
+#include "imld/dataset.h"
+
+/* How many images are drawn from each class. A count that is no multiple of the classes (those with
+ * an image) gives the rest to the first of them. */
+struct iml_split_counts {
+    size_t validation[IML_CLASSES_MAX], train[IML_CLASSES_MAX];
+    size_t validation_total, train_total;
+};
+
+/* Shares validation and train (0: all that remain) out over the classes. IML_ERROR_LIMIT: a class
+ * has too few images; the text has class, asked and present, where = "/data/validation" or
+ * "/data/train" (FIXMATCH 4.4). */
+IML_MUST_USE enum iml_code iml_split_share(const struct iml_set_facts *facts, size_t validation,
+                                           size_t train, struct iml_split_counts *counts,
+                                           struct iml_error *error);
+
+/* Draws the split. labels: all of the train split (count); scratch: 2 × count. validation and train
+ * receive file indices, ascending. IML_ERROR_DATA: the labels are not those that counts were made
+ * for. */
+IML_MUST_USE enum iml_code iml_split_draw(uint32_t seed, const struct iml_split_counts *counts,
+                                          const uint8_t *labels, size_t count, uint32_t *scratch,
+                                          uint32_t *validation, uint32_t *train,
+                                          struct iml_error *error);
+
+#endif
