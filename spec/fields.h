@@ -11,34 +11,52 @@ enum imld_field_type {
     IMLD_INTEGER, /* a JSON integer, or a real with an integral value */
     IMLD_NUMBER,
     IMLD_BOOLEAN,
-    IMLD_TEXT,     /* any UTF-8 text; `maximum` characters */
+    IMLD_TEXT,     /* any UTF-8 text of `minimum` … `maximum` characters */
+    IMLD_SET_NAME, /* [a-z0-9][a-z0-9._-]*, no "..", at most `maximum` characters */
     IMLD_CHOICE,   /* one of `choices` */
-    IMLD_METRIC,   /* the name of a metric; a test/… metric is refused */
+    IMLD_METRIC,   /* the name of a metric that evaluations measure; a test/… metric is refused */
     IMLD_INTEGERS, /* a list of integers, each in the range */
-    IMLD_TEXTS,    /* a list of texts */
+    IMLD_TEXTS,    /* a list of texts, no two the same */
     IMLD_NUMBERS,  /* a list of numbers */
-    IMLD_STEP_SIZE /* a number above 0, or "auto" */
+    IMLD_STEP_SIZE, /* a number in the range, or "auto" */
+    IMLD_OBJECTS,   /* a list of objects; their fields are the rows below PATH/-/ */
+    IMLD_SECTION,   /* an object that may be left out; its fields are the rows below PATH/. Sections
+                       without a row of their own are always there in the resolved spec. */
+    IMLD_FIELD_TYPES
 };
 
 /* Algorithms, as a set. */
 enum imld_algorithms { IMLD_SUPERVISED = 1, IMLD_IML = 2, IMLD_ALL = 3 };
 
+/* The deepest nesting of a job document. */
+#define IMLD_NESTING_MAX 32
+
 struct imld_field {
     const char *path; /* "/meta/solver/terms"; list items: "/early_stopping/-/rule" */
-    unsigned algorithms;     /* those that use it */
-    const char *when;        /* sibling condition "kind=neumann|cg", or NULL: always */
+    const char *when; /* sibling condition "kind=neumann|cg", "!until" (the sibling `until` is not
+                         there), or NULL: always */
+    unsigned algorithms; /* those that use it */
     enum imld_field_type type;
-    const char *fallback;    /* default as JSON text; NULL: required; "@name": a named function of the data set's
-                                facts; "" : no default, the field is left out of the resolved spec */
+    const char *fallback; /* default as JSON text; NULL: required; "@name": a named function of the
+                             data set's facts (facts.h); "": no default, the field is left out of
+                             the resolved spec */
     double minimum, maximum; /* of a number, of each list item; of a text: characters */
-    const char *choices;     /* "adam|sgd|rmsprop" */
-    const char *unit;        /* "steps", "images", "" */
-    const char *help;        /* one sentence, with its MATH or DESIGN section */
+    unsigned items_minimum, items_maximum; /* of a list */
+    const char *choices;                   /* "adam|sgd|rmsprop" */
+    const char *unit;                      /* "steps", "images", "" */
+    bool is_patchable;                     /* PATCH may change it; list items: as the list itself */
+    const char *help;                      /* one sentence, with its MATH or DESIGN section */
 };
 
-extern const struct imld_field imld_fields[]; /* sorted by (path, when) */
+extern const struct imld_field imld_fields[]; /* sorted by (path, when), NULL first */
 extern const size_t imld_field_count;
 
 const char *imld_field_type_name(enum imld_field_type type);
+
+/* The set of the one algorithm of that name; 0: unknown. */
+unsigned imld_algorithm_find(const char *name);
+
+/* "supervised|iml" for a set; in the form of `choices`. */
+const char *imld_algorithms_text(unsigned algorithms);
 
 #endif

@@ -17,22 +17,23 @@ struct imld_set_view {
 
 /* What a document is checked against. */
 struct imld_resolve_context {
-    /* Fills view; false: there is no such set, or it is broken (`why`: a text of at most 500 bytes). NULL: sets aren't
-     * looked at (for the schema's own tests). */
+    /* Fills view; false: there is no such set, or it is broken (`why`: a text of at most 500
+     * bytes). NULL: sets aren't looked at (for the schema's own tests). */
     bool (*set_view)(void *context, const char *name, struct imld_set_view *view, char why[512]);
     void *context;
     uint64_t threads_limit; /* --threads */
     bool may_raise_priority;
 };
 
-/* A new reference, or NULL with problems. Fields that aren't known are problems that name the nearest
- * known one; fields outside their `when` are problems; sections of other algorithms are problems. The
- * input is not changed. */
+/* A new reference, or NULL with problems. Fields that aren't known are problems that name the
+ * nearest known one; fields outside their `when` are problems; sections of other algorithms are
+ * problems. The input is not changed. */
 json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_context *context,
                           struct imld_problems *problems);
 
 /* The same for the fields that PATCH may change (name, note, tags, priority, early_stopping): only
- * those present in the answer. spec is the job's resolved spec (a rule's default depends on its algorithm). */
+ * those present in the answer. spec is the job's resolved spec (a rule's default depends on its
+ * algorithm). */
 json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
                                 const struct imld_resolve_context *context,
                                 struct imld_problems *problems);
@@ -40,8 +41,8 @@ json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
 /* GET /v1/schema: {fields, metrics, states}. A new reference. */
 json_t *imld_schema(void);
 
-/* The reference pages in Markdown, made from the tables: "fields", "metrics", "states", "endpoints",
- * "errors". NULL: no such page, or no memory. The caller frees it. */
+/* The reference pages in Markdown, made from the tables: "fields", "metrics", "states",
+ * "endpoints", "errors". NULL: no such page, or no memory. The caller frees it. */
 char *imld_reference_page(const char *name);
 
 /* Value at a JSON pointer; NULL if there is none. Borrowed. */

@@ -38,13 +38,13 @@ const char *imld_verb_name(enum imld_verb verb); /* "claim", "pause", … */
 bool imld_verb_parse(const char *name, enum imld_verb *verb);
 bool imld_verb_is_users(enum imld_verb verb); /* pause, resume, stop, cancel, retry */
 
-/* Where `verb` leads from `from`. has_checkpoint decides between the rows that depend on it (stop of
- * a paused or queued job: completed with a checkpoint, cancelled without). For a *running* job pause,
- * stop and cancel are intents that the run obeys: the row says where they lead. */
+/* Where `verb` leads from `from`. has_checkpoint decides between the rows that depend on it (stop
+ * of a paused or queued job: completed with a checkpoint, cancelled without). For a *running* job
+ * pause, stop and cancel are intents that the run obeys: the row says where they lead. */
 enum imld_transition {
-    IMLD_TRANSITION_LEGAL,   /* *to is set */
-    IMLD_TRANSITION_HOLDS,   /* the target state holds already: nothing to do, *to = from */
-    IMLD_TRANSITION_ILLEGAL  /* 409, naming the state */
+    IMLD_TRANSITION_LEGAL,  /* *to is set */
+    IMLD_TRANSITION_HOLDS,  /* the target state holds already: nothing to do, *to = from */
+    IMLD_TRANSITION_ILLEGAL /* 409, naming the state */
 };
 enum imld_transition imld_transition_find(enum imld_verb verb, enum imld_state from,
                                           bool has_checkpoint, enum imld_state *to);
