@@ -68,6 +68,11 @@ IML_MUST_USE enum iml_code imld_storage_run(struct imld_storage *storage,
 void imld_storage_listen(struct imld_storage *storage,
                          void (*changed)(void *context, int64_t job), void *context);
 
+/* Ends what imld_storage_listen began for this pair; on return no call of it is running and none will
+ * come, so the context may be freed. Not from a listener. */
+void imld_storage_unlisten(struct imld_storage *storage,
+                           void (*changed)(void *context, int64_t job), void *context);
+
 /* Health: false while the last commit failed for want of space or by an I/O error; why is filled. */
 bool imld_storage_is_healthy(struct imld_storage *storage, struct iml_error *why);
 
