@@ -1,0 +1,10 @@
+/* hessian.h: products with the Hessian of a linearized loss (MATH §2). */
+#ifndef IMLD_ENGINE_CURVATURE_HESSIAN_H
+#define IMLD_ENGINE_CURVATURE_HESSIAN_H
+
+#include "imld/curvature.h"
+
+/* hu = Hu: tangent upwards, tangent_backward downwards; self is a linearized evaluator's. */
+void iml_hessian_apply(const struct iml_curvature *self, const iml_real *u, iml_real *hu);
+
+#endif

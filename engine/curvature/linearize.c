@@ -1,0 +1,52 @@
+/* linearize.c: one linearization of a regularized loss, and what one tangent pass over it gives;
+ * see include/imld/curvature.h (MATH §2, §3.3). */
+#include <assert.h>
+
+#include "engine/curvature/hessian.h"
+#include "engine/net/evaluator.h"
+
+enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *theta,
+                            const struct iml_batch *batch, const iml_real *diagonal,
+                            iml_real *gradient, struct iml_batch_result *result,
+                            const struct iml_curvature **curvature, struct iml_error *error)
+{
+    *curvature = NULL;
+    iml_evaluator_check(evaluator, batch);
+    assert(evaluator->wants_products);
+    evaluator->is_linearized = false;
+    evaluator->theta = theta;
+    evaluator->diagonal = diagonal;
+    evaluator->batch = *batch;
+    const struct iml_pass pass = {.evaluator = evaluator,
+                                  .batch = &evaluator->batch,
+                                  .theta = theta,
+                                  .diagonal = diagonal,
+                                  .out = gradient};
+    if (!iml_pass_gradient_rows(&pass)) return iml_evaluator_cancelled(error);
+    if (gradient && !iml_pass_gradient_weights(&pass)) return iml_evaluator_cancelled(error);
+    iml_evaluator_sum(&pass, result);
+    evaluator->is_linearized = true;
+    evaluator->curvature = (struct iml_curvature){.size = evaluator->net->parameters,
+                                                  .apply = iml_hessian_apply,
+                                                  .diagonal = diagonal,
+                                                  .team = evaluator->team};
+    *curvature = &evaluator->curvature;
+    return IML_OK;
+}
+
+enum iml_code iml_loss_tangents(struct iml_evaluator *evaluator, const iml_real *u, iml_real *out,
+                                struct iml_error *error)
+{
+    assert(evaluator->is_linearized);
+    const struct iml_pass pass = {.evaluator = evaluator,
+                                  .batch = &evaluator->batch,
+                                  .theta = evaluator->theta,
+                                  .u = u,
+                                  .losses = out};
+    return iml_pass_tangent(&pass) ? IML_OK : iml_evaluator_cancelled(error);
+}
+
+bool iml_curvature_is_cancelled(const struct iml_curvature *curvature)
+{
+    return iml_team_is_cancelled(curvature->team);
+}

@@ -1,0 +1,4 @@
+/* layers.c: the table of layer kinds. */
+#include "engine/net/layer.h"
+
+const struct iml_layer_kind *const iml_layer_kinds[] = {&iml_linear, &iml_relu, &iml_tanh, NULL};

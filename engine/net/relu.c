@@ -1,0 +1,45 @@
+/* relu.c: y = max(x, 0), MATH §2: the mask m is 1 where x > 0, which is where y > 0. */
+#include "engine/net/layer.h"
+
+static void relu_forward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+{
+    const size_t n = pass->rows * layer->in;
+    /* a NaN passes: it must reach the loss, where the run's stop rule sees it */
+    for (size_t i = 0; i < n; i++) pass->y[i] = pass->x[i] <= 0 ? 0 : pass->x[i];
+}
+
+/* out = m∘in */
+static void mask(const struct iml_layer *layer, const struct iml_row_pass *pass, const iml_real *in,
+                 iml_real *out)
+{
+    const size_t n = pass->rows * layer->in;
+    for (size_t i = 0; i < n; i++) out[i] = pass->y[i] > 0 ? in[i] : 0;
+}
+
+static void relu_backward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+{
+    if (pass->x_bar) mask(layer, pass, pass->y_bar, pass->x_bar);
+}
+
+static void relu_tangent(const struct iml_layer *layer, const struct iml_row_pass *pass)
+{
+    if (pass->x_dot) {
+        mask(layer, pass, pass->x_dot, pass->y_dot);
+        return;
+    }
+    for (size_t i = 0; i < pass->rows * layer->out; i++) pass->y_dot[i] = 0;
+}
+
+static void relu_tangent_backward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+{
+    if (pass->x_bar_dot) mask(layer, pass, pass->y_bar_dot, pass->x_bar_dot);
+}
+
+const struct iml_layer_kind iml_relu = {
+    .name = "relu",
+    .is_in_place = true,
+    .forward = relu_forward,
+    .backward = relu_backward,
+    .tangent = relu_tangent,
+    .tangent_backward = relu_tangent_backward,
+};
