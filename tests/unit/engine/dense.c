@@ -1,0 +1,182 @@
+/* dense.c: dense symmetric matrices for the tests of solvers; see dense.h. */
+#include "dense.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+#include "imld/random.h"
+
+static void dense_apply(const struct iml_curvature *curvature, const iml_real *u, iml_real *hu)
+{
+    const struct dense *self = (const struct dense *)curvature;
+    for (size_t i = 0; i < self->n; i++) {
+        long double sum = 0;
+        for (size_t j = 0; j < self->n; j++)
+            sum += (long double)self->h[i * self->n + j] * (long double)u[j];
+        hu[i] = (iml_real)sum;
+    }
+    ++*self->products;
+    if (self->fault_at == 0 || *self->products < self->fault_at) return;
+    if (self->fault == DENSE_CANCEL)
+        atomic_store(self->cancel, true);
+    else
+        hu[0] = (iml_real)nan("");
+}
+
+void dense_from_elements(struct dense *self, size_t n, const double *elements, unsigned *products)
+{
+    assert_true(n <= DENSE_MAX);
+    memset(self, 0, sizeof *self);
+    self->curvature = (struct iml_curvature){.size = n, .apply = dense_apply};
+    self->n = n;
+    memcpy(self->h, elements, n * n * sizeof *elements);
+    self->products = products;
+    *products = 0;
+}
+
+/* H ← (I − 2wwᵀ) H (I − 2wwᵀ), w of norm 1 */
+static void reflect(size_t n, const double *w, long double *h)
+{
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < n; i++) {
+            long double *row = side ? h + i : h + i * n;
+            const size_t stride = side ? n : 1;
+            long double dot = 0;
+            for (size_t j = 0; j < n; j++) dot += row[j * stride] * (long double)w[j];
+            for (size_t j = 0; j < n; j++) row[j * stride] -= 2 * dot * (long double)w[j];
+        }
+    }
+}
+
+void dense_from_eigenvalues(struct dense *self, size_t n, const double *mu, uint32_t seed,
+                            unsigned *products)
+{
+    static long double h[DENSE_MAX * DENSE_MAX];
+    static double elements[DENSE_MAX * DENSE_MAX];
+    memset(h, 0, sizeof h);
+    for (size_t i = 0; i < n; i++) h[i * n + i] = (long double)mu[i];
+    for (uint32_t reflection = 0; reflection < 6; reflection++) {
+        iml_real w[DENSE_MAX];
+        double unit[DENSE_MAX];
+        double norm = 0;
+        random_vector(n, seed * 16 + reflection, w);
+        for (size_t i = 0; i < n; i++) norm += (double)w[i] * (double)w[i];
+        for (size_t i = 0; i < n; i++) unit[i] = (double)w[i] / sqrt(norm);
+        reflect(n, unit, h);
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++)
+            elements[i * n + j] = (double)((h[i * n + j] + h[j * n + i]) / 2);
+    }
+    dense_from_elements(self, n, elements, products);
+}
+
+void dense_add_diagonal(struct dense *self, const double *d)
+{
+    for (size_t j = 0; j < self->n; j++) {
+        self->diagonal[j] = (iml_real)d[j];
+        self->h[j * self->n + j] += (double)self->diagonal[j];
+    }
+    self->curvature.diagonal = self->diagonal;
+}
+
+void dense_multiply(const struct dense *self, double delta, const double *x, double *y)
+{
+    for (size_t i = 0; i < self->n; i++) {
+        long double sum = (long double)delta * (long double)x[i];
+        for (size_t j = 0; j < self->n; j++)
+            sum += (long double)self->h[i * self->n + j] * (long double)x[j];
+        y[i] = (double)sum;
+    }
+}
+
+static void eliminate(size_t n, long double *a, long double *b, size_t k)
+{
+    size_t pivot = k;
+    for (size_t i = k + 1; i < n; i++) {
+        if (fabsl(a[i * n + k]) > fabsl(a[pivot * n + k])) pivot = i;
+    }
+    assert_true(fabsl(a[pivot * n + k]) > 0);
+    for (size_t j = 0; j < n; j++) {
+        const long double swap = a[k * n + j];
+        a[k * n + j] = a[pivot * n + j];
+        a[pivot * n + j] = swap;
+    }
+    const long double swap = b[k];
+    b[k] = b[pivot];
+    b[pivot] = swap;
+    for (size_t i = k + 1; i < n; i++) {
+        const long double factor = a[i * n + k] / a[k * n + k];
+        for (size_t j = k; j < n; j++) a[i * n + j] -= factor * a[k * n + j];
+        b[i] -= factor * b[k];
+    }
+}
+
+void dense_solve(size_t n, const double *h, const double *b, double *x)
+{
+    static long double a[DENSE_MAX * DENSE_MAX];
+    long double y[DENSE_MAX];
+    for (size_t i = 0; i < n * n; i++) a[i] = (long double)h[i];
+    for (size_t i = 0; i < n; i++) y[i] = (long double)b[i];
+    for (size_t k = 0; k < n; k++) eliminate(n, a, y, k);
+    for (size_t i = n; i-- > 0;) {
+        for (size_t j = i + 1; j < n; j++) y[i] -= a[i * n + j] * y[j];
+        y[i] /= a[i * n + i];
+        x[i] = (double)y[i];
+    }
+}
+
+double dense_residual(const struct dense *self, double delta, const iml_real *v, const iml_real *q)
+{
+    double wide[DENSE_MAX], hq[DENSE_MAX];
+    double r_squared = 0, v_squared = 0;
+    widen(self->n, q, wide);
+    dense_multiply(self, delta, wide, hq);
+    for (size_t i = 0; i < self->n; i++) {
+        const double r = (double)v[i] - hq[i];
+        r_squared += r * r;
+        v_squared += (double)v[i] * (double)v[i];
+    }
+    return sqrt(r_squared / v_squared);
+}
+
+void solver_open(struct iml_solver *solver, struct iml_arena *arena,
+                 const struct iml_solver_options *options, size_t size)
+{
+    struct iml_error error = {0};
+    struct iml_arena plan;
+    iml_arena_measure(&plan);
+    iml_solver_layout(solver, options, size, &plan);
+    assert_int_equal(iml_arena_open(arena, &plan.plan, &error), IML_OK);
+    iml_solver_layout(solver, options, size, arena);
+    assert_int_equal(arena->plan.total_bytes, plan.plan.total_bytes);
+}
+
+struct iml_report solve_once(const struct iml_solver_options *options,
+                             const struct iml_curvature *curvature, const iml_real *v, iml_real *q)
+{
+    struct iml_solver solver;
+    struct iml_arena arena;
+    struct iml_report report;
+    solver_open(&solver, &arena, options, curvature->size);
+    iml_solver_solve(&solver, curvature, v, q, &report);
+    iml_arena_close(&arena);
+    return report;
+}
+
+void random_vector(size_t n, uint32_t seed, iml_real *out)
+{
+    const struct iml_stream stream = {.seed = seed, .purpose = IML_PURPOSE_PROBE};
+    iml_stream_normal(&stream, 1, n, out);
+}
+
+void widen(size_t n, const iml_real *in, double *out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = (double)in[i];
+}
+
+void narrow(size_t n, const double *in, iml_real *out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = (iml_real)in[i];
+}
