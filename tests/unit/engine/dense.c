@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "check.h"
+#include "../check.h"
 #include "imld/random.h"
 
 static void dense_apply(const struct iml_curvature *curvature, const iml_real *u, iml_real *hu)
@@ -129,7 +129,7 @@ void dense_solve(size_t n, const double *h, const double *b, double *x)
 
 double dense_residual(const struct dense *self, double delta, const iml_real *v, const iml_real *q)
 {
-    double wide[DENSE_MAX], hq[DENSE_MAX];
+    double wide[DENSE_MAX] = {0}, hq[DENSE_MAX];
     double r_squared = 0, v_squared = 0;
     widen(self->n, q, wide);
     dense_multiply(self, delta, wide, hq);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "check.h"
+#include "../check.h"
 #include "dense.h"
 #include "engine/solver/power.h"
 #include "fixture.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
+#include "../check.h"
 #include "dense.h"
 #include "imld/solver.h"
 
@@ -114,11 +114,22 @@ static void check_residual(double reported, double recomputed)
     assert_true(difference <= rounding * fmax(1, recomputed));
 }
 
+/* v = Hw: in the range of H, which a singular H asks for. */
+static void vector_in_range(const struct dense *matrix, iml_real *v)
+{
+    iml_real w[SIZE];
+    double wide[SIZE] = {0}, product[SIZE];
+    random_vector(SIZE, 5, w);
+    widen(SIZE, w, wide);
+    dense_multiply(matrix, 0, wide, product);
+    narrow(SIZE, product, v);
+}
+
 /* The residual is that of q, or (`previous`) that of the same solve with one term less. */
 static void residual_is_true(const struct iml_solver_options *options, struct dense *matrix)
 {
     iml_real v[SIZE], q[SIZE];
-    random_vector(SIZE, 5, v);
+    vector_in_range(matrix, v);
     const struct iml_report report = solve_once(options, &matrix->curvature, v, q);
     if (report.residual_kind == IML_RESIDUAL_NONE) {
         assert_true(isnan(report.residual));
@@ -294,7 +305,7 @@ static void test_same_solve_gives_the_same_bits(void **state)
 static void target_ends(const struct iml_solver_options *options, struct dense *matrix)
 {
     iml_real v[SIZE], q[SIZE];
-    random_vector(SIZE, 5, v);
+    vector_in_range(matrix, v);
     const struct iml_report report = solve_once(options, &matrix->curvature, v, q);
     if (report.end != IML_END_TARGET || report.residual_kind != IML_RESIDUAL_EXACT) return;
     assert_true(report.residual <= fmax(options->target_residual, 1e-14));
