@@ -1,0 +1,163 @@
+/* across.c: rules that look at more than one field (DESIGN §4); see across.h. */
+#include "spec/across.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "spec/pointer.h"
+
+struct across {
+    const json_t *spec;
+    const struct imld_resolve_context *context;
+    const struct imld_set_view *view;
+    struct imld_problems *problems;
+};
+
+/* false: not there (or wrong, and so left out). */
+static bool number_at(const json_t *spec, const char *pointer, double *value)
+{
+    const json_t *const found = imld_json_at(spec, pointer);
+    if (!json_is_number(found)) return false;
+    *value = json_number_value(found);
+    return true;
+}
+
+static void check_images(const struct across *a)
+{
+    if (!a->view) return;
+    const double train_images = (double)a->view->train_images;
+    const double test_images = (double)a->view->test_images;
+    double train = 0, validation = 0, test = 0;
+    if (a->view->train_images < 2) {
+        imld_problems_add(a->problems, "/data/set",
+                          "the set has %.0f images to train on; at least 2 are needed",
+                          train_images);
+        return;
+    }
+    if (number_at(a->spec, "/data/validation", &validation) && validation >= train_images)
+        imld_problems_add(a->problems, "/data/validation",
+                          "found %.0f; the train split has %.0f images, and training needs at "
+                          "least one of them",
+                          validation, train_images);
+    else if (number_at(a->spec, "/data/train", &train) && train + validation > train_images)
+        imld_problems_add(a->problems, "/data/train",
+                          "found %.0f; the train split has %.0f images, of which validation takes "
+                          "%.0f",
+                          train, train_images, validation);
+    if (!number_at(a->spec, "/data/test", &test)) return;
+    if (test > test_images)
+        imld_problems_add(a->problems, "/data/test", "found %.0f; the test split has %.0f images",
+                          test, test_images);
+    if (test < 1 && test_images > 0)
+        imld_problems_add(a->problems, "/data/test",
+                          "found 0; needed is an integer from 1 to %.0f, the images of the test "
+                          "split",
+                          test_images);
+}
+
+/* A batch is drawn without replacement: it can't be above what it is drawn from. */
+static void check_batches(const struct across *a)
+{
+    static const struct {
+        const char *batch, *images;
+    } rows[] = {
+        {"/inner/batch", "/data/train"},
+        {"/meta/curvature/batch", "/data/train"},
+        {"/meta/validation_batch", "/data/validation"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        double batch = 0, images = 0;
+        if (!number_at(a->spec, rows[i].batch, &batch)) continue;
+        if (!number_at(a->spec, rows[i].images, &images) || batch <= images) continue;
+        imld_problems_add(a->problems, rows[i].batch, "found %.0f; at most %.0f, as %s says", batch,
+                          images, rows[i].images);
+    }
+}
+
+static void check_threads(const struct across *a)
+{
+    double threads = 0;
+    if (a->context->threads_limit == 0 || !number_at(a->spec, "/resources/threads", &threads))
+        return;
+    if (threads > (double)a->context->threads_limit)
+        imld_problems_add(a->problems, "/resources/threads",
+                          "found %.0f; this daemon runs %llu threads (--threads)", threads,
+                          (unsigned long long)a->context->threads_limit);
+}
+
+static void check_priority(const struct across *a)
+{
+    double priority = 0;
+    if (a->context->may_raise_priority || !number_at(a->spec, "/priority", &priority)) return;
+    if (priority > 0)
+        imld_problems_add(a->problems, "/priority", "found %.0f; only an admin sets it above 0",
+                          priority);
+}
+
+static void check_nesterov(const struct across *a)
+{
+    static const char *const sections[] = {"/inner/optimizer", "/meta/optimizer"};
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+        char pointer[IMLD_POINTER_BYTES];
+        double momentum = 0;
+        imld_pointer_join(pointer, sections[i], "momentum");
+        if (!number_at(a->spec, pointer, &momentum) || momentum > 0) continue;
+        imld_pointer_join(pointer, sections[i], "nesterov");
+        if (json_is_true(imld_json_at(a->spec, pointer)))
+            imld_problems_add(a->problems, pointer,
+                              "found true; momentum is 0, and Nesterov's "
+                              "form needs one above 0");
+    }
+}
+
+static void check_clamp(const struct across *a)
+{
+    double low = 0, high = 0, initial = 0;
+    if (!number_at(a->spec, "/meta/knowledge/clamp/0", &low) ||
+        !number_at(a->spec, "/meta/knowledge/clamp/1", &high))
+        return;
+    if (low >= high) {
+        imld_problems_add(a->problems, "/meta/knowledge/clamp",
+                          "found [%g, %g]; the first must be below the second", low, high);
+        return;
+    }
+    if (number_at(a->spec, "/meta/knowledge/initial", &initial) &&
+        (initial < low || initial > high))
+        imld_problems_add(a->problems, "/meta/knowledge/initial",
+                          "found %g; it lies outside the clamp [%g, %g]", initial, low, high);
+}
+
+static void check_until(const struct across *a)
+{
+    double least = 0, most = 0;
+    if (number_at(a->spec, "/inner/warmup/until/min_steps", &least) &&
+        number_at(a->spec, "/inner/warmup/until/max_steps", &most) && least > most)
+        imld_problems_add(a->problems, "/inner/warmup/until/min_steps",
+                          "found %.0f; it is above max_steps, %.0f", least, most);
+}
+
+static void check_budgets(const struct across *a)
+{
+    const json_t *const rules = json_object_get(a->spec, "early_stopping");
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        const json_t *const item = json_array_get(rules, i);
+        const char *const rule = json_string_value(json_object_get(item, "rule"));
+        if (!rule || strcmp(rule, "budget") != 0) continue;
+        if (json_object_get(item, "seconds") || json_object_get(item, "steps")) continue;
+        char pointer[IMLD_POINTER_BYTES];
+        imld_pointer_item(pointer, "/early_stopping", i);
+        imld_problems_add(a->problems, pointer, "a budget needs seconds, steps, or both");
+    }
+}
+
+static void (*const rules[])(const struct across *) = {
+    check_images,   check_batches, check_threads, check_priority,
+    check_nesterov, check_clamp,   check_until,   check_budgets,
+};
+
+void imld_across_check(const json_t *spec, const struct imld_resolve_context *context,
+                       const struct imld_set_view *view, struct imld_problems *problems)
+{
+    const struct across across = {spec, context, view, problems};
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) rules[i](&across);
+}

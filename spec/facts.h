@@ -1,0 +1,25 @@
+/* facts.h: the named functions behind defaults that depend on the data set ("@train" in fields.c).
+ */
+#ifndef IMLD_SPEC_FACTS_H
+#define IMLD_SPEC_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A count that is not known. */
+#define IMLD_UNKNOWN UINT64_MAX
+
+/* Counts of images that the defaults are made of; each may be IMLD_UNKNOWN. */
+struct imld_facts {
+    uint64_t train_images, test_images; /* of the set */
+    uint64_t train, validation;         /* of the job: as given, or by default */
+};
+
+/* The value of the function of that name (with its @); IMLD_UNKNOWN: a fact it needs is not known,
+ * or no value is possible. The name must be in the table. */
+uint64_t imld_facts_value(const char *name, const struct imld_facts *facts);
+
+/* Whether the table has it; *help: one line, may be NULL. */
+bool imld_facts_has(const char *name, const char **help);
+
+#endif

@@ -1,0 +1,428 @@
+/* resolve.c: a job document against the field table, level by level (DESIGN §4); see resolve.h. */
+#include "spec/resolve.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "spec/across.h"
+#include "spec/facts.h"
+#include "spec/fields.h"
+#include "spec/nearest.h"
+#include "spec/pointer.h"
+#include "spec/suggest.h"
+#include "spec/value.h"
+
+struct resolver {
+    unsigned algorithms; /* the job's; all, where the document does not say it rightly */
+    bool is_patch;       /* only patchable rows, and no defaults at the top */
+    struct imld_facts facts;
+    struct imld_problems *problems;
+};
+
+/* One object of the document. Rows of the table that lie below it are contiguous. */
+struct level {
+    const json_t *object; /* NULL: left out */
+    char path[128];       /* in the table: "", "/inner", "/early_stopping/-" */
+    char pointer[IMLD_POINTER_BYTES];
+    size_t first, end; /* rows */
+    bool is_top;
+};
+
+/* Rows that share the next part of their path: a field in its versions, or a section. */
+struct group {
+    char name[64];
+    char path[128];
+    size_t first, end;
+};
+
+enum condition { HOLDS, FAILS, OPEN /* depends on a sibling that is itself wrong */ };
+
+static void level_init(struct level *level, const json_t *object, const char *path,
+                       const char *pointer)
+{
+    *level = (struct level){.object = object, .is_top = path[0] == '\0'};
+    assert(strlen(path) < sizeof level->path);
+    memcpy(level->path, path, strlen(path));
+    memcpy(level->pointer, pointer, strlen(pointer));
+    const size_t length = strlen(path);
+    while (level->first < imld_field_count &&
+           !(strncmp(imld_fields[level->first].path, path, length) == 0 &&
+             imld_fields[level->first].path[length] == '/'))
+        level->first++;
+    level->end = level->first;
+    while (level->end < imld_field_count &&
+           strncmp(imld_fields[level->end].path, path, length) == 0 &&
+           imld_fields[level->end].path[length] == '/')
+        level->end++;
+}
+
+/* The group that starts at row `first`. */
+static struct group group_at(const struct level *level, size_t first)
+{
+    struct group group = {.first = first, .end = first};
+    const size_t skip = strlen(level->path) + 1;
+    const char *const name = imld_fields[first].path + skip;
+    const size_t length = strcspn(name, "/");
+    assert(length < sizeof group.name && skip + length < sizeof group.path);
+    memcpy(group.name, name, length);
+    memcpy(group.path, imld_fields[first].path, skip + length);
+    while (group.end < level->end &&
+           strncmp(imld_fields[group.end].path, group.path, skip + length) == 0 &&
+           strchr("/", imld_fields[group.end].path[skip + length]))
+        group.end++;
+    return group;
+}
+
+/* The row of that very path which the algorithms may use; NULL: none. */
+static const struct imld_field *row_of(const struct resolver *resolver, const char *path)
+{
+    for (size_t i = 0; i < imld_field_count; i++) {
+        if (strcmp(imld_fields[i].path, path) == 0 &&
+            (imld_fields[i].algorithms & resolver->algorithms))
+            return &imld_fields[i];
+    }
+    return NULL;
+}
+
+/* "kind=a|b" where `kind` is left out: its default decides. */
+static enum condition condition_of_default(const struct imld_field *sibling, const char *words)
+{
+    if (!sibling->fallback || sibling->fallback[0] != '"') return OPEN;
+    char word[64] = "";
+    const size_t length = strlen(sibling->fallback) - 2; /* without the quotes */
+    assert(length < sizeof word);
+    memcpy(word, sibling->fallback + 1, length);
+    return imld_choices_have(words, word) ? HOLDS : FAILS;
+}
+
+static enum condition condition_of(const struct resolver *resolver, const struct level *level,
+                                   const struct imld_field *field)
+{
+    if (!field->when) return HOLDS;
+    if (field->when[0] == '!')
+        return json_object_get(level->object, field->when + 1) ? FAILS : HOLDS;
+    const char *const words = strchr(field->when, '=') + 1;
+    char key[64] = "", path[IMLD_POINTER_BYTES];
+    memcpy(key, field->when, (size_t)(words - 1 - field->when));
+    imld_pointer_join(path, level->path, key);
+    const struct imld_field *const sibling = row_of(resolver, path);
+    if (!sibling) return OPEN;
+    const json_t *const value = json_object_get(level->object, key);
+    if (!value) return condition_of_default(sibling, words);
+    const char *const word = json_string_value(value);
+    if (!word || !imld_choices_have(sibling->choices, word)) return OPEN;
+    return imld_choices_have(words, word) ? HOLDS : FAILS;
+}
+
+/* The version of the field that counts here; NULL: none does. *is_certain: false where a wrong
+ * sibling keeps it open. */
+static const struct imld_field *pick(const struct resolver *resolver, const struct level *level,
+                                     const struct group *group, bool *is_certain)
+{
+    const struct imld_field *open = NULL;
+    *is_certain = true;
+    for (size_t i = group->first; i < group->end; i++) {
+        const struct imld_field *const field = &imld_fields[i];
+        if (strcmp(field->path, group->path) != 0) continue;
+        if (!(field->algorithms & resolver->algorithms)) continue;
+        const enum condition condition = condition_of(resolver, level, field);
+        if (condition == HOLDS) return field;
+        if (condition == OPEN && !open) open = field;
+    }
+    *is_certain = open == NULL;
+    return open;
+}
+
+static json_t *fallback_of(const struct resolver *resolver, const struct imld_field *field)
+{
+    if (field->fallback[0] != '@') return json_loads(field->fallback, JSON_DECODE_ANY, NULL);
+    const uint64_t value = imld_facts_value(field->fallback, &resolver->facts);
+    return value == IMLD_UNKNOWN ? NULL : json_integer((json_int_t)value);
+}
+
+/* A field that is there, but not used: says why. */
+static void refuse_unused(const struct resolver *resolver, const struct level *level,
+                          const struct group *group, const char *pointer)
+{
+    const struct imld_field *field = NULL;
+    unsigned users = 0;
+    for (size_t i = group->first; i < group->end; i++) {
+        users |= imld_fields[i].algorithms;
+        if (strcmp(imld_fields[i].path, group->path) == 0 &&
+            (imld_fields[i].algorithms & resolver->algorithms))
+            field = &imld_fields[i];
+    }
+    if (!field)
+        imld_problems_add(resolver->problems, pointer, "not used by algorithm %s; it is for %s",
+                          imld_algorithms_text(resolver->algorithms), imld_algorithms_text(users));
+    else if (field->when[0] == '!')
+        imld_problems_add(resolver->problems, pointer,
+                          "not used where %s is given: one of the two, not both", field->when + 1);
+    else {
+        char path[IMLD_POINTER_BYTES], key[64] = "";
+        memcpy(key, field->when, strcspn(field->when, "="));
+        imld_pointer_join(path, level->pointer, key);
+        imld_problems_add(resolver->problems, pointer, "not used here; it needs %s in %s",
+                          strchr(field->when, '=') + 1, path);
+    }
+}
+
+static json_t *resolve_level(struct resolver *resolver, const struct level *level);
+
+/* The objects of a list, each against the rows below PATH/-/. A wrong one becomes null, so that the
+ * others keep their index. */
+static void resolve_items(struct resolver *resolver, const char *path, const char *pointer,
+                          const json_t *list, json_t *out)
+{
+    char item_path[IMLD_POINTER_BYTES];
+    imld_pointer_join(item_path, path, "-");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct level level;
+        char item_pointer[IMLD_POINTER_BYTES];
+        const size_t problems = resolver->problems->total;
+        imld_pointer_item(item_pointer, pointer, i);
+        level_init(&level, json_array_get(list, i), item_path, item_pointer);
+        json_t *const item = resolve_level(resolver, &level);
+        const bool is_right = item && resolver->problems->total == problems;
+        (void)json_array_append_new(out, is_right ? json_incref(item) : json_null());
+        json_decref(item);
+    }
+}
+
+/* What is in a section or a list of objects. */
+static json_t *resolve_inside(struct resolver *resolver, const struct imld_field *field,
+                              const json_t *value, const char *pointer, json_t *empty)
+{
+    if (field->type == IMLD_OBJECTS && empty)
+        resolve_items(resolver, field->path, pointer, value, empty);
+    if (field->type != IMLD_SECTION || !empty) return empty;
+    struct level level;
+    json_decref(empty);
+    level_init(&level, value, field->path, pointer);
+    return resolve_level(resolver, &level);
+}
+
+static json_t *resolve_field(struct resolver *resolver, const struct level *level,
+                             const struct group *group, const json_t *value, const char *pointer)
+{
+    bool is_certain = false;
+    const struct imld_field *const field = pick(resolver, level, group, &is_certain);
+    if (value && !field) {
+        refuse_unused(resolver, level, group, pointer);
+        return NULL;
+    }
+    if (value)
+        return resolve_inside(
+            resolver, field, value, pointer,
+            imld_value_check(field, resolver->algorithms, value, pointer, resolver->problems));
+    if (!field || !is_certain || (resolver->is_patch && level->is_top)) return NULL;
+    if (!field->fallback) {
+        imld_problems_add(resolver->problems, pointer, "missing; this field is required");
+        return NULL;
+    }
+    return field->fallback[0] ? fallback_of(resolver, field) : NULL;
+}
+
+/* A section without a row of its own: always there. */
+static json_t *resolve_section(struct resolver *resolver, const struct level *level,
+                               const struct group *group, const json_t *value, const char *pointer)
+{
+    unsigned users = 0;
+    for (size_t i = group->first; i < group->end; i++) users |= imld_fields[i].algorithms;
+    if (!(users & resolver->algorithms)) {
+        if (value) refuse_unused(resolver, level, group, pointer);
+        return NULL;
+    }
+    if (value && !json_is_object(value)) {
+        char found[IMLD_EXCERPT_BYTES];
+        imld_excerpt(found, value);
+        imld_problems_add(resolver->problems, pointer, "found %s; needed is an object", found);
+        return NULL;
+    }
+    struct level inner;
+    level_init(&inner, value, group->path, pointer);
+    return resolve_level(resolver, &inner);
+}
+
+static json_t *resolve_group(struct resolver *resolver, const struct level *level,
+                             const struct group *group)
+{
+    char pointer[IMLD_POINTER_BYTES];
+    const json_t *const value = json_object_get(level->object, group->name);
+    const struct imld_field *const first = &imld_fields[group->first];
+    imld_pointer_join(pointer, level->pointer, group->name);
+    if (resolver->is_patch && level->is_top && !first->is_patchable) {
+        if (value)
+            imld_problems_add(resolver->problems, pointer,
+                              "can't be changed once the job is submitted; name, note, tags, "
+                              "priority and early_stopping can");
+        return NULL;
+    }
+    if (strcmp(first->path, group->path) == 0)
+        return resolve_field(resolver, level, group, value, pointer);
+    return resolve_section(resolver, level, group, value, pointer);
+}
+
+static bool level_has(const struct level *level, const char *name)
+{
+    for (size_t i = level->first; i < level->end;) {
+        const struct group group = group_at(level, i);
+        if (strcmp(group.name, name) == 0) return true;
+        i = group.end;
+    }
+    return false;
+}
+
+static void refuse_unknown(struct resolver *resolver, const struct level *level)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)(uintptr_t)level->object, name, value)
+    {
+        char pointer[IMLD_POINTER_BYTES], hint[IMLD_POINTER_BYTES + 32] = "";
+        if (level_has(level, name)) continue;
+        if (resolver->problems->count == IMLD_PROBLEMS_MAX) { /* counted only: costs nothing */
+            resolver->problems->total++;
+            continue;
+        }
+        imld_pointer_join(pointer, level->pointer, name);
+        imld_suggest_field(name, level->path, level->pointer, resolver->algorithms, hint);
+        imld_problems_add(resolver->problems, pointer, "unknown field%s", hint);
+    }
+}
+
+static json_t *resolve_level(struct resolver *resolver, const struct level *level)
+{
+    if (level->object && !json_is_object(level->object)) {
+        char found[IMLD_EXCERPT_BYTES];
+        imld_excerpt(found, level->object);
+        imld_problems_add(resolver->problems, level->pointer, "found %s; needed is an object",
+                          found);
+        return NULL;
+    }
+    json_t *const out = json_object();
+    for (size_t i = level->first; i < level->end;) {
+        const struct group group = group_at(level, i);
+        json_t *const value = resolve_group(resolver, level, &group);
+        if (value) (void)json_object_set_new(out, group.name, value);
+        i = group.end;
+    }
+    if (level->object) refuse_unknown(resolver, level);
+    return out;
+}
+
+/* Deeper than `left` levels of lists and objects? Ends at the first that is. */
+static bool is_deeper(const json_t *value, unsigned left)
+{
+    if (!json_is_object(value) && !json_is_array(value)) return false;
+    if (left == 0) return true;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        if (is_deeper(json_array_get(value, i), left - 1)) return true;
+    }
+    const char *name = NULL;
+    json_t *item = NULL;
+    json_object_foreach((json_t *)(uintptr_t)value, name, item)
+    {
+        if (is_deeper(item, left - 1)) return true;
+    }
+    return false;
+}
+
+static bool is_shallow_object(const json_t *document, struct imld_problems *problems)
+{
+    char found[IMLD_EXCERPT_BYTES];
+    if (!json_is_object(document)) {
+        if (document) imld_excerpt(found, document);
+        imld_problems_add(problems, "", "found %s; needed is an object",
+                          document ? found : "nothing");
+        return false;
+    }
+    if (!is_deeper(document, IMLD_NESTING_MAX)) return true;
+    imld_problems_add(problems, "", "nested more than %d levels deep", IMLD_NESTING_MAX);
+    return false;
+}
+
+/* A count as given, else IMLD_UNKNOWN. */
+static uint64_t count_at(const json_t *document, const char *pointer)
+{
+    const json_t *const value = imld_json_at(document, pointer);
+    if (!json_is_number(value)) return IMLD_UNKNOWN;
+    const double number = json_number_value(value);
+    return number >= 1 && number <= 1e9 ? (uint64_t)number : IMLD_UNKNOWN;
+}
+
+/* The set's facts and the job's counts, which the named defaults are made of. */
+static bool look_at_set(struct resolver *resolver, const json_t *document,
+                        const struct imld_resolve_context *context, struct imld_set_view *view)
+{
+    const struct imld_facts unknown = {IMLD_UNKNOWN, IMLD_UNKNOWN, IMLD_UNKNOWN, IMLD_UNKNOWN};
+    const json_t *const name = imld_json_at(document, "/data/set");
+    struct imld_problems ignored = {0};
+    struct imld_facts *const facts = &resolver->facts;
+    bool is_known = false;
+    *facts = unknown;
+    json_t *const right =
+        context->set_view && name
+            ? imld_value_check(row_of(resolver, "/data/set"), IMLD_ALL, name, "", &ignored)
+            : NULL;
+    if (right) {
+        char why[512] = "";
+        is_known = context->set_view(context->context, json_string_value(right), view, why);
+        if (!is_known)
+            imld_problems_add(resolver->problems, "/data/set", "found \"%s\"; %s",
+                              json_string_value(right), why[0] ? why : "there is no such set");
+    }
+    if (is_known) {
+        facts->train_images = view->train_images;
+        facts->test_images = view->test_images;
+    }
+    facts->validation = count_at(document, "/data/validation");
+    if (facts->validation == IMLD_UNKNOWN)
+        facts->validation = imld_facts_value("@validation", facts);
+    facts->train = count_at(document, "/data/train");
+    if (facts->train == IMLD_UNKNOWN) facts->train = imld_facts_value("@train", facts);
+    json_decref(right);
+    imld_problems_clear(&ignored);
+    return is_known;
+}
+
+static json_t *unless_problems(json_t *spec, const struct imld_problems *problems)
+{
+    if (problems->total == 0) return spec;
+    json_decref(spec);
+    return NULL;
+}
+
+json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_context *context,
+                          struct imld_problems *problems)
+{
+    if (!is_shallow_object(document, problems)) return NULL;
+    struct resolver resolver = {.algorithms = IMLD_ALL, .problems = problems};
+    const char *const algorithm = json_string_value(json_object_get(document, "algorithm"));
+    if (algorithm && imld_algorithm_find(algorithm))
+        resolver.algorithms = imld_algorithm_find(algorithm);
+    struct imld_set_view view = {0};
+    const bool is_known = look_at_set(&resolver, document, context, &view);
+    struct level top;
+    level_init(&top, document, "", "");
+    json_t *const spec = resolve_level(&resolver, &top);
+    imld_across_check(spec, context, is_known ? &view : NULL, problems);
+    return unless_problems(spec, problems);
+}
+
+json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
+                                const struct imld_resolve_context *context,
+                                struct imld_problems *problems)
+{
+    if (!is_shallow_object(document, problems)) return NULL;
+    const char *const algorithm = json_string_value(json_object_get(spec, "algorithm"));
+    const unsigned found = algorithm ? imld_algorithm_find(algorithm) : 0;
+    struct resolver resolver = {
+        .algorithms = found ? found : IMLD_ALL, .is_patch = true, .problems = problems};
+    struct level top;
+    level_init(&top, document, "", "");
+    json_t *const changes = resolve_level(&resolver, &top);
+    imld_across_check(changes, context, NULL, problems);
+    return unless_problems(changes, problems);
+}
