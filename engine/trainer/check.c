@@ -1,0 +1,48 @@
+/* check.c: a job's counts against what the data set's headers say, before anything is allocated
+ * (FIXMATCH 4.4, DESIGN §4). */
+#include "engine/trainer/run.h"
+
+static enum iml_code refuse(const char *pointer, size_t asked, size_t present, const char *what,
+                            struct iml_error *error)
+{
+    const enum iml_code code =
+        iml_error_set(error, IML_ERROR_LIMIT, "%zu asked, %zu %s", asked, present, what);
+    iml_error_where(error, "%s", pointer);
+    return code;
+}
+
+static enum iml_code check_splits(struct iml_trainer *self, struct iml_error *error)
+{
+    const struct iml_data_options *data = &self->options.data;
+    const struct iml_set_facts *facts = &self->facts;
+    if (facts->train_images == 0) {
+        const enum iml_code code =
+            iml_error_set(error, IML_ERROR_LIMIT, "\"%s\" has no train split", facts->name);
+        iml_error_where(error, "/data/set");
+        return code;
+    }
+    if (data->validation > facts->train_images)
+        return refuse("/data/validation", data->validation, facts->train_images,
+                      "images are in the train split", error);
+    const size_t remaining = facts->train_images - data->validation;
+    if (data->train > remaining)
+        return refuse("/data/train", data->train, remaining,
+                      "images of the train split remain beside the validation images", error);
+    if (data->test > facts->test_images)
+        return refuse("/data/test", data->test, facts->test_images, "images are in the test split",
+                      error);
+    self->test_count = data->test > 0 ? data->test : facts->test_images;
+    return iml_split_share(facts, data->validation, data->train, &self->counts, error);
+}
+
+enum iml_code iml_run_check(struct iml_trainer *self, struct iml_error *error)
+{
+    enum iml_code code = check_splits(self, error);
+    if (code != IML_OK) return code;
+    if (self->options.inner.batch < 1) {
+        code = iml_error_set(error, IML_ERROR_ARGUMENT, "a batch needs an image");
+        iml_error_where(error, "/inner/batch");
+        return code;
+    }
+    return self->methods->check(self, error);
+}

@@ -1,0 +1,67 @@
+/* load.c: a job's images from their files into memory; see run.h. */
+#include <assert.h>
+
+#include "engine/trainer/run.h"
+
+static void pick_labels(const uint8_t *labels, const uint32_t *chosen, struct iml_images *images)
+{
+    for (size_t i = 0; i < images->count; i++) images->labels[i] = labels[chosen[i]];
+}
+
+static enum iml_code load_train_split(struct iml_trainer *self, const struct iml_set *set,
+                                      struct iml_error *error)
+{
+    enum iml_code code = iml_set_labels(set, IML_SPLIT_TRAIN, self->split_labels, error);
+    if (code == IML_OK)
+        code = iml_split_draw(self->options.seed, &self->counts, self->split_labels,
+                              self->facts.train_images, self->split_scratch,
+                              self->validation_indices, self->train_indices, error);
+    if (code != IML_OK) return code;
+    pick_labels(self->split_labels, self->train_indices, &self->train);
+    pick_labels(self->split_labels, self->validation_indices, &self->validation);
+    code = iml_set_pixels(set, IML_SPLIT_TRAIN, self->train_indices, self->train.count,
+                          self->train.pixels, error);
+    if (code != IML_OK) return code;
+    return iml_set_pixels(set, IML_SPLIT_TRAIN, self->validation_indices, self->validation.count,
+                          self->validation.pixels, error);
+}
+
+/* The first test_count images. */
+static enum iml_code load_test_split(struct iml_trainer *self, const struct iml_set *set,
+                                     struct iml_error *error)
+{
+    if (self->test.count == 0) return IML_OK;
+    enum iml_code code = iml_set_labels(set, IML_SPLIT_TEST, self->split_labels, error);
+    if (code != IML_OK) return code;
+    for (size_t i = 0; i < self->test.count; i++) self->split_scratch[i] = (uint32_t)i;
+    pick_labels(self->split_labels, self->split_scratch, &self->test);
+    return iml_set_pixels(set, IML_SPLIT_TEST, self->split_scratch, self->test.count,
+                          self->test.pixels, error);
+}
+
+/* A label beyond the classes that the net was planned for: the files have changed since. */
+static enum iml_code check_labels(const struct iml_trainer *self, const struct iml_images *images,
+                                  struct iml_error *error)
+{
+    for (size_t i = 0; i < images->count; i++) {
+        if (images->labels[i] < self->facts.classes) continue;
+        return iml_error_set(error, IML_ERROR_DATA,
+                             "label %u is not below %zu: the files have changed",
+                             (unsigned)images->labels[i], self->facts.classes);
+    }
+    return IML_OK;
+}
+
+enum iml_code iml_run_load(struct iml_trainer *self, const struct iml_set *set,
+                           struct iml_error *error)
+{
+    enum iml_code code = load_train_split(self, set, error);
+    if (code == IML_OK) code = load_test_split(self, set, error);
+    if (code == IML_OK) code = check_labels(self, &self->train, error);
+    if (code == IML_OK) code = check_labels(self, &self->validation, error);
+    if (code == IML_OK) code = check_labels(self, &self->test, error);
+    if (code == IML_OK)
+        iml_pixel_table_fill(&self->table, self->options.data.pixels, self->train.pixels,
+                             self->train.count);
+    return code;
+}

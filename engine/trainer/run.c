@@ -1,0 +1,124 @@
+/* run.c: all memory of a run, laid out by one function that plans and takes; see run.h. */
+#include <assert.h>
+
+#include "engine/trainer/run.h"
+
+enum { EVALUATION_ROWS = 512 /* 8 row tiles: enough for 8 threads; 1.6 MB of inputs at 28 × 28 */ };
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static void lay_out_data(struct iml_trainer *self)
+{
+    struct iml_arena *arena = &self->fixed;
+    const struct iml_set_facts *facts = &self->facts;
+    iml_arena_part(arena, "images");
+    iml_images_layout(&self->train, facts, self->counts.train_total, arena);
+    iml_images_layout(&self->validation, facts, self->counts.validation_total, arena);
+    iml_images_layout(&self->test, facts, self->test_count, arena);
+    iml_pixel_table_layout(&self->table, facts->channels, facts->height * facts->width, arena);
+    iml_arena_part(arena, "split");
+    self->train_indices =
+        iml_arena_take(arena, self->counts.train_total, sizeof *self->train_indices);
+    self->validation_indices =
+        iml_arena_take(arena, self->counts.validation_total, sizeof *self->validation_indices);
+    self->split_labels = iml_arena_take(arena, larger(facts->train_images, facts->test_images), 1);
+    /* twice the images of the train split; once those of the test split */
+    self->split_scratch = iml_arena_take(arena, larger(facts->train_images, facts->test_images),
+                                         2 * sizeof *self->split_scratch);
+}
+
+static size_t evaluation_rows(const struct iml_trainer *self)
+{
+    const size_t images = larger(self->counts.validation_total, self->test_count);
+    if (images == 0) return 1;
+    return images < EVALUATION_ROWS ? images : EVALUATION_ROWS;
+}
+
+static size_t curvature_rows(const struct iml_trainer *self)
+{
+    if (!self->methods->is_meta) return 1;
+    return larger(self->options.meta.curvature_batch, self->options.meta.validation_batch);
+}
+
+static void lay_out_meta(struct iml_trainer *self)
+{
+    struct iml_arena *arena = &self->work;
+    const struct iml_meta_options *meta = &self->options.meta;
+    const size_t parameters = iml_net_parameters(self->net), train = self->counts.train_total;
+    const uint32_t seed = self->options.seed;
+    iml_arena_part(arena, "knowledge");
+    iml_knowledge_layout(&self->knowledge, &meta->knowledge, self->net, arena);
+    self->hypergradient = iml_arena_take(arena, self->knowledge.size, sizeof *self->hypergradient);
+    iml_optimizer_layout(&self->meta_optimizer, &meta->optimizer, self->knowledge.size, arena);
+    iml_arena_part(arena, "solver");
+    iml_solver_layout(&self->solver, &meta->solver, parameters, arena);
+    self->v = iml_arena_take(arena, parameters, sizeof *self->v);
+    self->q = iml_arena_take(arena, parameters, sizeof *self->q);
+    iml_arena_part(arena, "samplers");
+    iml_sampler_layout(&self->validation_order, seed, IML_PURPOSE_VALIDATION_ORDER,
+                       self->counts.validation_total, arena);
+    iml_sampler_layout(&self->curvature_order, seed, IML_PURPOSE_CURVATURE_ORDER, train, arena);
+    iml_sampler_layout(&self->monitor_order, seed, IML_PURPOSE_EVALUATION, train, arena);
+}
+
+static void lay_out_training(struct iml_trainer *self)
+{
+    struct iml_arena *arena = &self->work;
+    const size_t parameters = iml_net_parameters(self->net);
+    iml_arena_part(arena, "parameters");
+    self->state = iml_arena_take(arena, 1, sizeof *self->state);
+    self->theta = iml_arena_take(arena, parameters, sizeof *self->theta);
+    self->gradient = iml_arena_take(arena, parameters, sizeof *self->gradient);
+    iml_arena_part(arena, "optimizer");
+    iml_optimizer_layout(&self->optimizer, &self->options.inner.optimizer, parameters, arena);
+    iml_arena_part(arena, "samplers");
+    iml_sampler_layout(&self->order, self->options.seed, IML_PURPOSE_ORDER_LABELED,
+                       self->counts.train_total, arena);
+    iml_arena_part(arena, "batches");
+    const size_t rows =
+        larger(self->options.inner.batch, larger(evaluation_rows(self), curvature_rows(self)));
+    iml_batch_maker_layout(&self->maker, rows, iml_net_inputs(self->net), arena);
+    self->maker.table = &self->table;
+    self->maker.team = self->team;
+}
+
+static enum iml_code lay_out_evaluators(struct iml_trainer *self, struct iml_error *error)
+{
+    struct iml_arena *arena = &self->work;
+    assert(!self->training && !self->evaluation && !self->curvature);
+    self->evaluation_rows = evaluation_rows(self);
+    iml_arena_part(arena, "activations");
+    enum iml_code code = iml_evaluator_new(self->net, self->options.inner.batch, false, self->team,
+                                           arena, &self->training, error);
+    if (code == IML_OK)
+        code = iml_evaluator_new(self->net, self->evaluation_rows, false, self->team, arena,
+                                 &self->evaluation, error);
+    if (code != IML_OK || !self->methods->is_meta) return code;
+    iml_arena_part(arena, "curvature");
+    return iml_evaluator_new(self->net, curvature_rows(self), true, self->team, arena,
+                             &self->curvature, error);
+}
+
+enum iml_code iml_run_layout_work(struct iml_trainer *self, struct iml_error *error)
+{
+    lay_out_training(self);
+    if (self->methods->is_meta) lay_out_meta(self);
+    return lay_out_evaluators(self, error);
+}
+
+enum iml_code iml_run_layout(struct iml_trainer *self, struct iml_error *error)
+{
+    lay_out_data(self);
+    return iml_run_layout_work(self, error);
+}
+
+void iml_run_free_evaluators(struct iml_trainer *self)
+{
+    iml_evaluator_free(self->training);
+    iml_evaluator_free(self->evaluation);
+    iml_evaluator_free(self->curvature);
+    self->training = self->evaluation = self->curvature = NULL;
+}

@@ -1,0 +1,113 @@
+/* run.h: what the trainers share: options, memory, net, images, state. Private to engine/trainer.
+ */
+#ifndef IMLD_ENGINE_TRAINER_RUN_H
+#define IMLD_ENGINE_TRAINER_RUN_H
+
+#include "engine/data/sampler.h"
+#include "engine/data/set.h"
+#include "engine/data/split.h"
+#include "engine/trainer/images.h"
+#include "engine/trainer/metrics.h"
+
+/* All scalars that must survive a restart; state.c registers each of them. */
+struct iml_state {
+    uint64_t step, update;
+    uint64_t steps_left; /* iml: inner steps before the next update */
+    uint64_t is_warm;    /* iml: the warm-up is over */
+    uint64_t is_evaluation_due;
+    uint64_t seen_steps, seen_correct; /* since the last evaluation: steps, right answers, Σ loss */
+    double seen_loss;
+    double first_loss, last_loss;
+    double monitored_norm; /* iml, warmup_until: the gradient's norm at step 0; NaN before */
+};
+
+/* What a trainer does in its own way. */
+struct iml_trainer_methods {
+    bool is_meta; /* has λ: knowledge, solver and their buffers are laid out */
+    /* One step. */
+    enum iml_code (*step)(struct iml_trainer *trainer, struct iml_rows *rows,
+                          struct iml_error *error);
+    bool (*is_finished)(const struct iml_trainer *trainer);
+    uint64_t (*steps_of)(const struct iml_trainer *trainer);
+    /* Field values that are wrong in themselves or against the facts. */
+    enum iml_code (*check)(const struct iml_trainer *trainer, struct iml_error *error);
+};
+
+struct iml_trainer {
+    struct iml_trainer_options options; /* roots are not kept; data.set points to facts.name */
+    const struct iml_trainer_methods *methods;
+    struct iml_set_facts facts;
+    struct iml_split_counts counts;
+    size_t test_count;
+
+    /* two arenas: what open has read from files, which no step writes, and all the rest */
+    struct iml_arena fixed, work;
+    struct iml_plan memory; /* of both */
+    struct iml_team *team;  /* owned; NULL while planning */
+    struct iml_net *net;    /* owned */
+    struct iml_registry registry;
+
+    /* fixed */
+    struct iml_images train, validation, test;
+    uint32_t *train_indices, *validation_indices; /* file indices, ascending */
+    uint8_t *split_labels;                        /* of the whole train split, while opening */
+    uint32_t *split_scratch;
+    struct iml_pixel_table table;
+
+    /* work */
+    struct iml_state *state;
+    iml_real *theta, *gradient; /* P */
+    struct iml_optimizer optimizer;
+    struct iml_sampler order;
+    struct iml_batch_maker maker;
+    struct iml_evaluator *training, *evaluation; /* owned */
+    size_t evaluation_rows;                      /* images of one chunk of an evaluation */
+
+    /* work, of trainers with λ */
+    struct iml_knowledge knowledge;
+    struct iml_optimizer meta_optimizer;
+    struct iml_solver solver;
+    struct iml_sampler validation_order, curvature_order, monitor_order;
+    struct iml_evaluator *curvature; /* owned: v, H and the monitored gradient */
+    iml_real *v, *q;                 /* P */
+    iml_real *hypergradient;         /* M */
+};
+
+/* run.c: plans (both arenas measuring) or takes all memory; the same code does both. */
+IML_MUST_USE enum iml_code iml_run_layout(struct iml_trainer *self, struct iml_error *error);
+/* The work arena's half of it, for iml_trainer_poison. */
+IML_MUST_USE enum iml_code iml_run_layout_work(struct iml_trainer *self, struct iml_error *error);
+void iml_run_free_evaluators(struct iml_trainer *self);
+
+/* check.c: options against the facts (FIXMATCH 4.4); where = the job field's JSON pointer. Fills
+ * counts and test_count. */
+IML_MUST_USE enum iml_code iml_run_check(struct iml_trainer *self, struct iml_error *error);
+
+/* load.c: labels, split, images, pixel table. */
+IML_MUST_USE enum iml_code iml_run_load(struct iml_trainer *self, const struct iml_set *set,
+                                        struct iml_error *error);
+
+/* state.c */
+void iml_state_initialize(struct iml_trainer *self);
+IML_MUST_USE enum iml_code iml_state_register(struct iml_trainer *self, struct iml_error *error);
+
+/* inner.c: one step on θ with the knowledge's regularizer where there is one; counts it. */
+IML_MUST_USE enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error);
+
+/* update.c: one update of λ (MATH §1), its rows; θ stays as it is. */
+IML_MUST_USE enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows,
+                                      struct iml_error *error);
+
+/* monitor.c: ‖∇θ L_T‖ on the fixed monitoring batch (MATH §6). */
+IML_MUST_USE enum iml_code iml_monitor(struct iml_trainer *self, double *norm,
+                                       struct iml_error *error);
+
+/* evaluate.c: rows of all of validation and test; of the first batch (before step 0) as train/…. */
+IML_MUST_USE enum iml_code iml_evaluate_sets(struct iml_trainer *self, struct iml_rows *rows,
+                                             struct iml_error *error);
+IML_MUST_USE enum iml_code iml_evaluate_first_batch(struct iml_trainer *self, struct iml_rows *rows,
+                                                    struct iml_error *error);
+
+extern const struct iml_trainer_kind iml_supervised, iml_iml;
+
+#endif

@@ -1,0 +1,77 @@
+/* state.c: what of a run must survive a restart, registered by one table of scalars and by the
+ * parts that own vectors (DESIGN §3). */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "engine/trainer/run.h"
+
+struct scalar {
+    const char *name;
+    enum iml_item_type type;
+    size_t offset; /* in struct iml_state */
+    bool is_meta;  /* of trainers with λ alone */
+};
+
+/* clang-format off */
+static const struct scalar scalars[] = {
+    {"state/step",              IML_ITEM_U64, offsetof(struct iml_state, step),              false},
+    {"state/is_evaluation_due", IML_ITEM_U64, offsetof(struct iml_state, is_evaluation_due), false},
+    {"state/seen_steps",        IML_ITEM_U64, offsetof(struct iml_state, seen_steps),        false},
+    {"state/seen_correct",      IML_ITEM_U64, offsetof(struct iml_state, seen_correct),      false},
+    {"state/seen_loss",         IML_ITEM_F64, offsetof(struct iml_state, seen_loss),         false},
+    {"state/first_loss",        IML_ITEM_F64, offsetof(struct iml_state, first_loss),        false},
+    {"state/last_loss",         IML_ITEM_F64, offsetof(struct iml_state, last_loss),         false},
+    {"state/update",            IML_ITEM_U64, offsetof(struct iml_state, update),            true},
+    {"state/steps_left",        IML_ITEM_U64, offsetof(struct iml_state, steps_left),        true},
+    {"state/is_warm",           IML_ITEM_U64, offsetof(struct iml_state, is_warm),           true},
+    {"state/monitored_norm",    IML_ITEM_F64, offsetof(struct iml_state, monitored_norm),    true},
+};
+/* clang-format on */
+
+void iml_state_initialize(struct iml_trainer *self)
+{
+    *self->state = (struct iml_state){.is_evaluation_due = 1,
+                                      .first_loss = nan(""),
+                                      .last_loss = nan(""),
+                                      .monitored_norm = nan("")};
+    iml_net_initialize(self->net, self->options.seed, self->theta);
+    if (self->methods->is_meta) iml_knowledge_initialize(&self->knowledge);
+}
+
+static enum iml_code register_scalars(struct iml_trainer *self, struct iml_error *error)
+{
+    enum iml_code code = IML_OK;
+    for (size_t i = 0; i < sizeof scalars / sizeof scalars[0] && code == IML_OK; i++) {
+        const struct scalar *scalar = &scalars[i];
+        if (scalar->is_meta && !self->methods->is_meta) continue;
+        struct iml_item item = {.type = scalar->type, .data = (char *)self->state + scalar->offset};
+        memcpy(item.name, scalar->name, strlen(scalar->name) + 1);
+        code = iml_registry_add(&self->registry, &item, error);
+    }
+    return code;
+}
+
+static enum iml_code register_meta(struct iml_trainer *self, struct iml_error *error)
+{
+    struct iml_registry *registry = &self->registry;
+    enum iml_code code = iml_knowledge_register(&self->knowledge, registry, error);
+    /* moments of λ are flat: λ has θ's shape in one kind of knowledge only */
+    if (code == IML_OK)
+        code = iml_optimizer_register(&self->meta_optimizer, "optimizer/knowledge/", NULL, registry,
+                                      error);
+    if (code == IML_OK) code = iml_solver_register(&self->solver, self->net, registry, error);
+    return code;
+}
+
+enum iml_code iml_state_register(struct iml_trainer *self, struct iml_error *error)
+{
+    enum iml_code code =
+        iml_net_register(self->net, &self->registry, "parameters/", "", self->theta, error);
+    if (code == IML_OK)
+        code = iml_optimizer_register(&self->optimizer, "optimizer/", self->net, &self->registry,
+                                      error);
+    if (code == IML_OK) code = register_scalars(self, error);
+    if (code == IML_OK && self->methods->is_meta) code = register_meta(self, error);
+    return code;
+}

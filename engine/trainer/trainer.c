@@ -1,0 +1,241 @@
+/* trainer.c: the public face of trainers (imld/trainer.h): plan, open, step, evaluate, restore. */
+#include "imld/trainer.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/trainer/run.h"
+
+const struct iml_trainer_kind *const iml_trainer_kinds[] = {&iml_supervised, &iml_iml, NULL};
+
+const struct iml_trainer_kind *iml_trainer_kind_find(const char *name)
+{
+    for (size_t i = 0; iml_trainer_kinds[i]; i++) {
+        if (strcmp(iml_trainer_kinds[i]->name, name) == 0) return iml_trainer_kinds[i];
+    }
+    return NULL;
+}
+
+/* A trainer with its net and its counts, not yet with memory. */
+static enum iml_code prepare(const struct iml_trainer_options *options,
+                             const struct iml_set_facts *facts, struct iml_trainer **trainer,
+                             struct iml_error *error)
+{
+    assert(options->kind && options->inner.optimizer.kind);
+    struct iml_trainer *self = calloc(1, sizeof *self);
+    *trainer = self;
+    if (!self) return iml_error_set(error, IML_ERROR_MEMORY, "can't allocate a trainer");
+    self->options = *options;
+    self->options.roots = (struct iml_set_roots){0};
+    self->methods = options->kind->methods;
+    self->facts = *facts;
+    self->options.data.set = self->facts.name;
+    const enum iml_code code = iml_run_check(self, error);
+    if (code != IML_OK) return code;
+    struct iml_net_options net = {.inputs = facts->channels * facts->height * facts->width,
+                                  .hidden_count = options->model.hidden_count,
+                                  .outputs = facts->classes,
+                                  .activation = options->model.activation,
+                                  .loss = IML_LOSS_CROSS_ENTROPY,
+                                  .has_bias = true};
+    memcpy(net.hidden, options->model.hidden, sizeof net.hidden);
+    return iml_net_new(&net, &self->net, error);
+}
+
+static void add_parts(const struct iml_plan *from, struct iml_plan *to)
+{
+    for (size_t i = 0; i < from->count && to->count < IML_PARTS_MAX; i++)
+        to->parts[to->count++] = from->parts[i];
+    to->overflow = to->overflow || from->overflow ||
+                   __builtin_add_overflow(to->total_bytes, from->total_bytes, &to->total_bytes);
+}
+
+/* Lays out on measuring arenas; memory is then the plan of both. */
+static enum iml_code measure(struct iml_trainer *self, struct iml_error *error)
+{
+    iml_arena_measure(&self->fixed);
+    iml_arena_measure(&self->work);
+    const enum iml_code code = iml_run_layout(self, error);
+    iml_run_free_evaluators(self);
+    if (code != IML_OK) return code;
+    self->memory = (struct iml_plan){0};
+    add_parts(&self->fixed.plan, &self->memory);
+    add_parts(&self->work.plan, &self->memory);
+    if (!self->memory.overflow) return IML_OK;
+    return iml_error_set(error, IML_ERROR_MEMORY, "the planned memory does not fit a size_t");
+}
+
+enum iml_code iml_trainer_plan(const struct iml_trainer_options *options,
+                               const struct iml_set_facts *facts, struct iml_plan *plan,
+                               struct iml_error *error)
+{
+    struct iml_trainer *self = NULL;
+    enum iml_code code = prepare(options, facts, &self, error);
+    if (code == IML_OK) code = measure(self, error);
+    if (code == IML_OK) *plan = self->memory;
+    iml_trainer_close(self);
+    return code;
+}
+
+static enum iml_code take_memory(struct iml_trainer *self, struct iml_error *error)
+{
+    enum iml_code code = measure(self, error);
+    const struct iml_plan fixed = self->fixed.plan, work = self->work.plan;
+    if (code == IML_OK) code = iml_arena_open(&self->fixed, &fixed, error);
+    if (code == IML_OK) code = iml_arena_open(&self->work, &work, error);
+    if (code == IML_OK) code = iml_run_layout(self, error);
+    return code;
+}
+
+static enum iml_code open_set(const struct iml_trainer_options *options, struct iml_set *set,
+                              struct iml_set_facts *facts, struct iml_error *error)
+{
+    const enum iml_code code = iml_set_open(&options->roots, options->data.set, set, error);
+    if (code == IML_OK) return iml_set_facts_read(set, facts, error);
+    if (code == IML_ERROR_NOT_FOUND) iml_error_where(error, "/data/set");
+    return code;
+}
+
+enum iml_code iml_trainer_open(const struct iml_trainer_options *options, const atomic_bool *cancel,
+                               struct iml_trainer **trainer, struct iml_error *error)
+{
+    struct iml_trainer *self = NULL;
+    struct iml_set set;
+    struct iml_set_facts facts;
+    *trainer = NULL;
+    enum iml_code code = open_set(options, &set, &facts, error);
+    if (code == IML_OK) code = prepare(options, &facts, &self, error);
+    if (code == IML_OK)
+        code = iml_team_open(options->threads, options->nice, cancel, &self->team, error);
+    if (code == IML_OK) code = take_memory(self, error);
+    if (code == IML_OK) code = iml_run_load(self, &set, error);
+    iml_set_close(&set);
+    if (code == IML_OK) code = iml_registry_open(&self->registry, error);
+    if (code == IML_OK) {
+        iml_state_initialize(self);
+        code = iml_state_register(self, error);
+    }
+    if (code != IML_OK) {
+        iml_trainer_close(self);
+        return code;
+    }
+    *trainer = self;
+    return IML_OK;
+}
+
+void iml_trainer_close(struct iml_trainer *trainer)
+{
+    if (!trainer) return;
+    iml_team_close(trainer->team);
+    iml_registry_close(&trainer->registry);
+    iml_run_free_evaluators(trainer);
+    iml_net_free(trainer->net);
+    iml_arena_close(&trainer->work);
+    iml_arena_close(&trainer->fixed);
+    free(trainer);
+}
+
+enum iml_code iml_trainer_step(struct iml_trainer *trainer, struct iml_rows *rows,
+                               struct iml_error *error)
+{
+    rows->count = 0;
+    if (trainer->methods->is_finished(trainer))
+        return iml_error_set(error, IML_ERROR_CONFLICT, "the run has done all its steps");
+    return trainer->methods->step(trainer, rows, error);
+}
+
+enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows *rows,
+                                   struct iml_error *error)
+{
+    struct iml_state *state = trainer->state;
+    rows->count = 0;
+    enum iml_code code = IML_OK;
+    if (state->seen_steps > 0) {
+        const double steps = (double)state->seen_steps;
+        iml_rows_add(rows, IML_METRIC_TRAIN_LOSS, state->seen_loss / steps);
+        iml_rows_add(rows, IML_METRIC_TRAIN_ACCURACY,
+                     (double)state->seen_correct / (steps * (double)trainer->options.inner.batch));
+    } else if (state->step == 0) { /* the first batch before its step: what `divergence` needs */
+        code = iml_evaluate_first_batch(trainer, rows, error);
+    }
+    if (code == IML_OK) code = iml_evaluate_sets(trainer, rows, error);
+    if (code != IML_OK) return code;
+    state->seen_steps = state->seen_correct = 0;
+    state->seen_loss = 0;
+    state->is_evaluation_due = 0;
+    return IML_OK;
+}
+
+enum iml_code iml_trainer_evaluate_state(struct iml_trainer *trainer, struct iml_rows *rows,
+                                         struct iml_error *error)
+{
+    rows->count = 0;
+    return iml_evaluate_sets(trainer, rows, error);
+}
+
+struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer)
+{
+    const struct iml_state *state = trainer->state;
+    return (struct iml_progress){
+        .step = state->step,
+        .steps_of = trainer->methods->steps_of(trainer),
+        .update = state->update,
+        .updates_of = trainer->methods->is_meta ? trainer->options.meta.updates : 0,
+        .is_evaluation_due = state->is_evaluation_due != 0,
+        .is_finished = trainer->methods->is_finished(trainer),
+        .last_loss = state->last_loss,
+        .first_loss = state->first_loss,
+    };
+}
+
+const struct iml_registry *iml_trainer_registry(const struct iml_trainer *trainer)
+{
+    return &trainer->registry;
+}
+
+static void forget_orders(struct iml_trainer *self)
+{
+    iml_sampler_forget(&self->order);
+    iml_sampler_forget(&self->validation_order);
+    iml_sampler_forget(&self->curvature_order);
+    iml_sampler_forget(&self->monitor_order);
+}
+
+enum iml_code iml_trainer_restored(struct iml_trainer *trainer, struct iml_error *error)
+{
+    forget_orders(trainer);
+    if (trainer->methods->is_meta) iml_knowledge_refresh(&trainer->knowledge);
+    if (trainer->state->is_warm <= 1 && trainer->state->is_evaluation_due <= 1) return IML_OK;
+    return iml_error_set(error, IML_ERROR_DATA, "the state's flags are neither 0 nor 1");
+}
+
+const struct iml_plan *iml_trainer_memory(const struct iml_trainer *trainer)
+{
+    return &trainer->memory;
+}
+
+struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer)
+{
+    return (struct iml_split_view){.train = trainer->train_indices,
+                                   .validation = trainer->validation_indices,
+                                   .train_count = trainer->counts.train_total,
+                                   .validation_count = trainer->counts.validation_total,
+                                   .test_count = trainer->test_count};
+}
+
+/* The work arena alone: the other holds what open has read from files, which no checkpoint
+ * restores. The layout is then run again, since it writes tables of its own (an evaluator's tiles).
+ */
+void iml_trainer_poison(struct iml_trainer *trainer)
+{
+    memset(trainer->work.base, 0xA5, trainer->work.capacity_bytes);
+    iml_run_free_evaluators(trainer);
+    trainer->work.plan = (struct iml_plan){0};
+    struct iml_error error = {0};
+    const enum iml_code code = iml_run_layout_work(trainer, &error);
+    assert(code == IML_OK); /* it allocates three small structs, as open did */
+    (void)code;
+    forget_orders(trainer);
+}

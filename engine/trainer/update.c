@@ -1,0 +1,133 @@
+/* update.c: one update of λ (MATH §1): v on the validation batch, H linearized once on the
+ * curvature batch, q by the solver, dL_V/dλ, the optimizer's step on λ. θ stays as it is. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/core/vector.h"
+#include "engine/trainer/run.h"
+
+/* What the rows of an update tell. */
+struct estimate {
+    struct iml_report report;
+    double validation_loss;
+    double v_norm, q_norm, remaining, gradient_norm;
+};
+
+/* v = ∇θ L_V: no weights, no regularizer. */
+static enum iml_code find_v(struct iml_trainer *self, struct estimate *estimate,
+                            struct iml_error *error)
+{
+    const size_t rows = self->options.meta.validation_batch;
+    struct iml_batch batch;
+    struct iml_batch_result result;
+    if (rows < self->validation.count)
+        iml_sampler_head(&self->validation_order, self->state->update, rows, self->maker.places);
+    else
+        iml_batch_place_run(&self->maker, 0, rows);
+    enum iml_code code = iml_batch_make(&self->maker, &self->validation, rows, &batch, error);
+    if (code == IML_OK)
+        code = iml_gradient(self->curvature, self->theta, &batch, NULL, self->v, &result, error);
+    if (code != IML_OK) return code;
+    estimate->validation_loss = result.loss;
+    estimate->v_norm = sqrt(iml_norm_squared(iml_net_parameters(self->net), self->v));
+    return IML_OK;
+}
+
+static enum iml_code cancelled(struct iml_error *error)
+{
+    return iml_error_set(error, IML_ERROR_CANCELLED, "the update was cancelled");
+}
+
+/* q ≈ H⁻¹v, and q·g with g = ∇θ L_T on the same batch: no product more (MATH §6). */
+static enum iml_code find_q(struct iml_trainer *self, struct estimate *estimate,
+                            struct iml_error *error)
+{
+    const size_t rows = self->options.meta.curvature_batch;
+    const size_t parameters = iml_net_parameters(self->net);
+    const struct iml_curvature *curvature = NULL;
+    struct iml_batch batch;
+    struct iml_batch_result result;
+    iml_sampler_head(&self->curvature_order, self->state->update, rows, self->maker.places);
+    enum iml_code code = iml_batch_make(&self->maker, &self->train, rows, &batch, error);
+    if (code == IML_OK)
+        code = iml_linearize(self->curvature, self->theta, &batch, self->knowledge.diagonal,
+                             self->gradient, &result, &curvature, error);
+    if (code != IML_OK) return code;
+    iml_solver_solve(&self->solver, curvature, self->v, self->q, &estimate->report);
+    if (estimate->report.end == IML_END_CANCELLED || iml_curvature_is_cancelled(curvature))
+        return cancelled(error);
+    estimate->q_norm = sqrt(iml_norm_squared(parameters, self->q));
+    estimate->remaining = iml_dot(parameters, self->q, self->gradient);
+    return IML_OK;
+}
+
+/* The estimate's size is finite only if each element of it is. */
+static bool is_finite(const struct estimate *estimate)
+{
+    return isfinite(estimate->v_norm) && isfinite(estimate->q_norm) &&
+           isfinite(estimate->gradient_norm) && estimate->report.end != IML_END_NOT_FINITE;
+}
+
+static void move_lambda(struct iml_trainer *self)
+{
+    iml_optimizer_step(&self->meta_optimizer, self->knowledge.lambda, self->hypergradient);
+    iml_knowledge_clamp(&self->knowledge);
+    iml_knowledge_refresh(&self->knowledge);
+}
+
+/* Share of λ with √s < ε; NaN for an optimizer without a second moment. */
+static double stalled_share(const struct iml_optimizer *optimizer)
+{
+    const double bound = optimizer->options.epsilon;
+    for (size_t i = 0; i < sizeof optimizer->moments / sizeof optimizer->moments[0]; i++) {
+        const char *name = optimizer->options.kind->moment_names[i];
+        if (!optimizer->moments[i] || !name || strcmp(name, "square_average") != 0) continue;
+        size_t stalled = 0;
+        for (size_t m = 0; m < optimizer->size; m++)
+            stalled += sqrt((double)optimizer->moments[i][m]) < bound;
+        return (double)stalled / (double)optimizer->size;
+    }
+    return nan("");
+}
+
+static double mean_coefficient(const struct iml_knowledge *knowledge)
+{
+    double sum = 0;
+    for (size_t m = 0; m < knowledge->size; m++) sum += exp((double)knowledge->lambda[m]);
+    return sum / (double)knowledge->size;
+}
+
+static void tell(const struct iml_trainer *self, const struct estimate *estimate, bool is_skipped,
+                 struct iml_rows *rows)
+{
+    const struct iml_report *report = &estimate->report;
+    iml_rows_add(rows, IML_METRIC_GRADIENT_NORM, estimate->gradient_norm);
+    iml_rows_add(rows, IML_METRIC_META_VALIDATION_LOSS, estimate->validation_loss);
+    iml_rows_add(rows, IML_METRIC_META_SKIPPED, is_skipped);
+    iml_rows_add_known(rows, IML_METRIC_META_STALLED, stalled_share(&self->meta_optimizer));
+    iml_rows_add(rows, IML_METRIC_SOLVER_PRODUCTS, report->products);
+    if (report->residual_kind != IML_RESIDUAL_NONE)
+        iml_rows_add(rows, IML_METRIC_SOLVER_RESIDUAL, report->residual);
+    iml_rows_add_known(rows, IML_METRIC_SOLVER_STEP_SIZE, report->step_size);
+    iml_rows_add_known(rows, IML_METRIC_SOLVER_LARGEST_CURVATURE, report->largest_curvature);
+    iml_rows_add_known(rows, IML_METRIC_SOLVER_SMALLEST_CURVATURE, report->smallest_curvature);
+    iml_rows_add(rows, IML_METRIC_SOLVER_Q_NORM, estimate->q_norm);
+    iml_rows_add(rows, IML_METRIC_INNER_REMAINING, estimate->remaining);
+    iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT, mean_coefficient(&self->knowledge));
+}
+
+enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct iml_error *error)
+{
+    struct estimate estimate = {0};
+    enum iml_code code = find_v(self, &estimate, error);
+    if (code == IML_OK) code = find_q(self, &estimate, error);
+    if (code != IML_OK) return code;
+    iml_knowledge_pull(&self->knowledge, self->theta, self->q, self->hypergradient);
+    estimate.gradient_norm = sqrt(iml_norm_squared(self->knowledge.size, self->hypergradient));
+    /* one value that is not finite would stay in the optimizer's moments for ever (MATH §5.6) */
+    const bool is_skipped = !is_finite(&estimate);
+    if (!is_skipped) move_lambda(self);
+    self->state->update++;
+    tell(self, &estimate, is_skipped, rows);
+    return IML_OK;
+}
