@@ -49,8 +49,8 @@ static void prepare(void)
     openblas_set_num_threads(1);
     const char *config = openblas_get_config(); /* "OpenBLAS 0.3.21 DYNAMIC_ARCH …" */
     const size_t name = strcspn(config, " ");
-    const size_t version = config[name] ? strcspn(config + name + 1, " ") : 0;
-    (void)snprintf(kernel, sizeof kernel, "%.*s %s", (int)(name + 1 + version), config,
+    const size_t both = name + (config[name] ? 1 + strcspn(config + name + 1, " ") : 0);
+    (void)snprintf(kernel, sizeof kernel, "%.*s %.40s", both < 64 ? (int)both : 64, config,
                    openblas_get_corename());
 }
 
