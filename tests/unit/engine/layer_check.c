@@ -1,0 +1,414 @@
+/* layer_check.c: kernels against central differences and each other; see layer_check.h. */
+#include "layer_check.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../check.h"
+#include "imld/random.h"
+
+enum { MAX = 144, TILE = 3 }; /* elements of an array; parameter rows of a tile */
+
+static const double step = 1e-5; /* of central differences; the second one is twice as long */
+static const double kink_distance = 0.01; /* |x| at least: no step crosses a kink */
+
+/* A point, or a direction from one: what the kernels are given. */
+struct point {
+    iml_real x[MAX], theta[MAX], y_bar[MAX];
+};
+
+/* What the kernels give. */
+struct values {
+    iml_real y[MAX];
+    iml_real x_bar[MAX], theta_bar[MAX];
+};
+
+struct subject {
+    struct iml_layer layer;
+    size_t rows, inputs, outputs, parameters; /* elements of x, y, θ */
+};
+
+static struct subject subject_of(const struct iml_layer_kind *kind, const struct layer_case *shape)
+{
+    struct subject self = {.layer = {.kind = kind,
+                                     .in = shape->in,
+                                     .out = kind->parameter_rows ? shape->out : shape->in,
+                                     .has_bias = kind->parameter_rows && shape->has_bias},
+                           .rows = shape->rows};
+    if (kind->parameter_rows) {
+        self.layer.parameter_rows = kind->parameter_rows(&self.layer);
+        self.layer.parameter_width = self.layer.out;
+    }
+    self.inputs = self.rows * self.layer.in;
+    self.outputs = self.rows * self.layer.out;
+    self.parameters = self.layer.parameter_rows * self.layer.parameter_width;
+    assert_true(self.inputs <= MAX && self.outputs <= MAX && self.parameters <= MAX);
+    return self;
+}
+
+static void draw(struct point *point, uint32_t seed, uint32_t index)
+{
+    const struct iml_stream stream = {.seed = seed, .purpose = IML_PURPOSE_PROBE, .index = index};
+    iml_real all[3 * MAX];
+    iml_stream_uniform(&stream, -1, 1, 3 * MAX, all);
+    memcpy(point->x, all, sizeof point->x);
+    memcpy(point->theta, all + MAX, sizeof point->theta);
+    memcpy(point->y_bar, all + 2 * MAX, sizeof point->y_bar);
+}
+
+static void leave_kinks(struct point *point)
+{
+    for (size_t i = 0; i < MAX; i++) {
+        if (fabs((double)point->x[i]) < kink_distance) point->x[i] = (iml_real)kink_distance;
+    }
+}
+
+/* point + h·direction */
+static struct point shifted(const struct point *point, double h, const struct point *direction)
+{
+    struct point result;
+    for (size_t i = 0; i < MAX; i++) {
+        result.x[i] = point->x[i] + (iml_real)h * direction->x[i];
+        result.theta[i] = point->theta[i] + (iml_real)h * direction->theta[i];
+        result.y_bar[i] = point->y_bar[i] + (iml_real)h * direction->y_bar[i];
+    }
+    return result;
+}
+
+/* Calls a parameter kernel tile by tile, as the evaluator does. */
+static void run_parameters(const struct subject *self, iml_parameter_kernel *kernel,
+                           struct iml_parameter_pass pass)
+{
+    if (!kernel) return;
+    for (pass.first = 0; pass.first < self->layer.parameter_rows; pass.first += TILE) {
+        const size_t left = self->layer.parameter_rows - pass.first;
+        pass.count = left < TILE ? left : TILE;
+        kernel(&self->layer, &pass);
+    }
+}
+
+static void run(const struct subject *self, const struct point *at, struct values *values)
+{
+    const struct iml_layer_kind *kind = self->layer.kind;
+    memset(values, 0, sizeof *values);
+    const struct iml_row_pass rows = {.rows = self->rows,
+                                      .theta = at->theta,
+                                      .x = at->x,
+                                      .y = values->y,
+                                      .y_bar = at->y_bar,
+                                      .x_bar = values->x_bar};
+    kind->forward(&self->layer, &rows);
+    kind->backward(&self->layer, &rows);
+    run_parameters(
+        self, kind->parameter_backward,
+        (struct iml_parameter_pass){
+            .rows = self->rows, .x = at->x, .y_bar = at->y_bar, .out = values->theta_bar});
+}
+
+/* The derivatives of what `run` gives along `direction`, by the kernels. */
+static void run_tangent(const struct subject *self, const struct point *at,
+                        const struct values *values, const struct point *direction,
+                        struct values *dots)
+{
+    const struct iml_layer_kind *kind = self->layer.kind;
+    struct values kept = *values;
+    memset(dots, 0, sizeof *dots);
+    const struct iml_row_pass rows = {.rows = self->rows,
+                                      .theta = at->theta,
+                                      .u = direction->theta,
+                                      .x = at->x,
+                                      .x_dot = direction->x,
+                                      .y = kept.y,
+                                      .y_dot = dots->y,
+                                      .y_bar = at->y_bar,
+                                      .y_bar_dot = direction->y_bar,
+                                      .x_bar_dot = dots->x_bar};
+    kind->tangent(&self->layer, &rows);
+    kind->tangent_backward(&self->layer, &rows);
+    run_parameters(self, kind->parameter_tangent_backward,
+                   (struct iml_parameter_pass){.rows = self->rows,
+                                               .x = at->x,
+                                               .x_dot = direction->x,
+                                               .y_bar = at->y_bar,
+                                               .y_bar_dot = direction->y_bar,
+                                               .out = dots->theta_bar});
+}
+
+/* y, and x̄ with θ̄ as one vector, in double. */
+struct vectors {
+    double y[MAX], bars[2 * MAX];
+};
+
+static struct vectors vectors_of(const struct subject *self, const struct values *values)
+{
+    struct vectors result = {0};
+    for (size_t i = 0; i < self->outputs; i++) result.y[i] = (double)values->y[i];
+    for (size_t i = 0; i < self->inputs; i++) result.bars[i] = (double)values->x_bar[i];
+    for (size_t i = 0; i < self->parameters; i++)
+        result.bars[self->inputs + i] = (double)values->theta_bar[i];
+    return result;
+}
+
+static struct vectors difference(const struct subject *self, const struct point *at,
+                                 const struct point *direction, double h)
+{
+    static struct values after, before; /* static: large, and a test has one thread */
+    const struct point above = shifted(at, h, direction), below = shifted(at, -h, direction);
+    run(self, &above, &after);
+    run(self, &below, &before);
+    struct vectors a = vectors_of(self, &after);
+    const struct vectors b = vectors_of(self, &before);
+    for (size_t i = 0; i < MAX; i++) a.y[i] = (a.y[i] - b.y[i]) / (2 * h);
+    for (size_t i = 0; i < 2 * MAX; i++) a.bars[i] = (a.bars[i] - b.bars[i]) / (2 * h);
+    return a;
+}
+
+/* x̄ and θ̄ by differences of ȳ·f, coordinate by coordinate. */
+static void difference_gradient(const struct subject *self, const struct point *at, double h,
+                                double *bars)
+{
+    for (size_t j = 0; j < self->inputs + self->parameters; j++) {
+        struct point unit = {0};
+        if (j < self->inputs)
+            unit.x[j] = 1;
+        else
+            unit.theta[j - self->inputs] = 1;
+        const struct vectors slope = difference(self, at, &unit, h);
+        bars[j] = 0;
+        for (size_t i = 0; i < self->outputs; i++) bars[j] += (double)at->y_bar[i] * slope.y[i];
+    }
+}
+
+static double dot(size_t n, const iml_real *a, const iml_real *b)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static void compare_with_differences(const struct subject *self, const struct point *at,
+                                     const struct point *direction, const struct values *values,
+                                     const struct values *dots, struct kernel_errors *errors)
+{
+    const size_t n = self->outputs, m = self->inputs + self->parameters;
+    const struct vectors kernels = vectors_of(self, values), tangents = vectors_of(self, dots);
+    static struct vectors near, far;
+    near = difference(self, at, direction, step);
+    far = difference(self, at, direction, 2 * step);
+    static double gradient[2 * MAX], gradient_far[2 * MAX];
+    difference_gradient(self, at, step, gradient);
+    difference_gradient(self, at, 2 * step, gradient_far);
+    errors->agreement =
+        fmax(fmax(relative_error(n, near.y, far.y), relative_error(m, near.bars, far.bars)),
+             relative_error(m, gradient, gradient_far));
+    errors->tangent = relative_error(n, tangents.y, near.y);
+    errors->backward = relative_error(m, kernels.bars, gradient);
+    errors->tangent_backward = relative_error(m, tangents.bars, near.bars);
+}
+
+/* An in-place kind on shared arrays, in the evaluator's order of calls. */
+static bool is_same_in_place(const struct subject *self, const struct point *at,
+                             const struct point *direction, const struct values *values,
+                             const struct values *dots)
+{
+    const struct iml_layer_kind *kind = self->layer.kind;
+    struct point value = *at, dot_of = *direction;
+    iml_real x_bar[MAX];
+    memcpy(x_bar, at->y_bar, sizeof x_bar);
+    const struct iml_row_pass rows = {.rows = self->rows,
+                                      .x = value.x,
+                                      .x_dot = dot_of.x,
+                                      .y = value.x,
+                                      .y_dot = dot_of.x,
+                                      .y_bar = kind->keeps_adjoint ? at->y_bar : x_bar,
+                                      .x_bar = x_bar,
+                                      .y_bar_dot = dot_of.y_bar,
+                                      .x_bar_dot = dot_of.y_bar};
+    kind->forward(&self->layer, &rows);
+    kind->backward(&self->layer, &rows);
+    kind->tangent(&self->layer, &rows);
+    kind->tangent_backward(&self->layer, &rows);
+    const size_t bytes = self->outputs * sizeof(iml_real);
+    return memcmp(value.x, values->y, bytes) == 0 && memcmp(x_bar, values->x_bar, bytes) == 0 &&
+           memcmp(dot_of.x, dots->y, bytes) == 0 && memcmp(dot_of.y_bar, dots->x_bar, bytes) == 0;
+}
+
+/* The net's input: ẋ NULL means 0, x̄ NULL and x̄̇ NULL are not written. */
+static bool is_same_at_the_input(const struct subject *self, const struct point *at,
+                                 const struct point *direction)
+{
+    const struct iml_layer_kind *kind = self->layer.kind;
+    struct point still = *direction;
+    memset(still.x, 0, sizeof still.x);
+    static struct values values, dots;
+    run(self, at, &values);
+    run_tangent(self, at, &values, &still, &dots);
+    iml_real y_dot[MAX] = {0}, theta_bar_dot[MAX] = {0};
+    const struct iml_row_pass rows = {.rows = self->rows,
+                                      .theta = at->theta,
+                                      .u = direction->theta,
+                                      .x = at->x,
+                                      .y = values.y,
+                                      .y_dot = y_dot,
+                                      .y_bar = at->y_bar,
+                                      .y_bar_dot = direction->y_bar};
+    kind->backward(&self->layer, &rows);
+    kind->tangent(&self->layer, &rows);
+    kind->tangent_backward(&self->layer, &rows);
+    run_parameters(self, kind->parameter_tangent_backward,
+                   (struct iml_parameter_pass){.rows = self->rows,
+                                               .x = at->x,
+                                               .y_bar = at->y_bar,
+                                               .y_bar_dot = direction->y_bar,
+                                               .out = theta_bar_dot});
+    for (size_t i = 0; i < self->outputs; i++) { /* as numbers: a 0 may have either sign */
+        if (y_dot[i] != dots.y[i]) return false;
+    }
+    return memcmp(theta_bar_dot, dots.theta_bar, sizeof theta_bar_dot) == 0;
+}
+
+struct kernel_errors check_layer(const struct iml_layer_kind *kind, const struct layer_case *shape,
+                                 uint32_t seed)
+{
+    const struct subject self = subject_of(kind, shape);
+    static struct point at, direction; /* static: large, and a test has one thread */
+    static struct values values, dots;
+    struct kernel_errors errors = {0};
+    draw(&at, seed, 0);
+    draw(&direction, seed, 1);
+    leave_kinks(&at);
+    run(&self, &at, &values);
+    run_tangent(&self, &at, &values, &direction, &dots);
+    compare_with_differences(&self, &at, &direction, &values, &dots, &errors);
+
+    const double scale =
+        sqrt(dot(self.outputs, at.y_bar, at.y_bar)) * sqrt(dot(self.outputs, dots.y, dots.y));
+    const double upwards = dot(self.outputs, at.y_bar, dots.y);
+    const double downwards = dot(self.inputs, values.x_bar, direction.x) +
+                             dot(self.parameters, values.theta_bar, direction.theta);
+    errors.adjoint = scale > 0 ? fabs(upwards - downwards) / scale : fabs(upwards - downwards);
+
+    const bool holds =
+        (!kind->is_in_place || is_same_in_place(&self, &at, &direction, &values, &dots)) &&
+        is_same_at_the_input(&self, &at, &direction);
+    errors.conventions = holds ? 0 : 1;
+    return errors;
+}
+
+/* --- losses --- */
+
+enum { OUTPUTS_MAX = 11 };
+
+/* ℓ at z + h·direction, and z̄ there. */
+static double loss_at(const struct iml_loss_kind *kind, struct iml_loss_row row, double h,
+                      const iml_real *direction, iml_real *z_bar)
+{
+    iml_real z[OUTPUTS_MAX], kept[OUTPUTS_MAX];
+    for (size_t c = 0; c < row.outputs; c++) z[c] = row.z[c] + (iml_real)h * direction[c];
+    row.z = z;
+    row.kept = kept;
+    const double loss = kind->value(&row);
+    if (z_bar) kind->backward(&row, z_bar);
+    return loss;
+}
+
+static double loss_slope(const struct iml_loss_kind *kind, const struct iml_loss_row *row, double h,
+                         const iml_real *direction)
+{
+    return (loss_at(kind, *row, h, direction, NULL) - loss_at(kind, *row, -h, direction, NULL)) /
+           (2 * h);
+}
+
+/* The slopes along each coordinate and along z_dot (n + 1 numbers), and the derivative of z̄. */
+static void loss_differences(const struct iml_loss_kind *kind, const struct iml_loss_row *row,
+                             double h, const iml_real *z_dot, double *slopes, double *bar_dots)
+{
+    const size_t n = row->outputs;
+    iml_real after[OUTPUTS_MAX], before[OUTPUTS_MAX];
+    for (size_t c = 0; c < n; c++) {
+        iml_real unit[OUTPUTS_MAX] = {0};
+        unit[c] = 1;
+        slopes[c] = row->scale * loss_slope(kind, row, h, unit);
+    }
+    slopes[n] = loss_slope(kind, row, h, z_dot);
+    (void)loss_at(kind, *row, h, z_dot, after);
+    (void)loss_at(kind, *row, -h, z_dot, before);
+    for (size_t c = 0; c < n; c++) bar_dots[c] = ((double)after[c] - (double)before[c]) / (2 * h);
+}
+
+/* A distribution from numbers in (−1, 1). */
+static void make_distribution(size_t n, const iml_real *numbers, iml_real *targets)
+{
+    double sum = 0;
+    for (size_t c = 0; c < n; c++) sum += 1.1 + (double)numbers[c];
+    for (size_t c = 0; c < n; c++) targets[c] = (iml_real)((1.1 + (double)numbers[c]) / sum);
+}
+
+struct kernel_errors check_loss(const struct iml_loss_kind *kind, size_t outputs, bool has_label,
+                                uint32_t seed)
+{
+    assert_true(outputs <= OUTPUTS_MAX);
+    struct point drawn;
+    draw(&drawn, seed, 2);
+    iml_real targets[OUTPUTS_MAX], kept[OUTPUTS_MAX];
+    make_distribution(outputs, drawn.y_bar, targets);
+    for (size_t c = 0; c < outputs; c++) drawn.x[c] *= 3;
+    const iml_real *z_dot = drawn.theta;
+    const struct iml_loss_row row = {.outputs = outputs,
+                                     .z = drawn.x,
+                                     .targets = has_label ? NULL : targets,
+                                     .label = (uint32_t)(outputs - 1),
+                                     .scale = 0.7 / 5,
+                                     .kept = kept};
+    (void)kind->value(&row);
+    iml_real z_bar[OUTPUTS_MAX], z_bar_dot[OUTPUTS_MAX];
+    kind->backward(&row, z_bar);
+    kind->tangent_backward(&row, z_dot, z_bar_dot);
+    const double tangent = kind->tangent(&row, z_dot);
+
+    double near[OUTPUTS_MAX + 1], far[OUTPUTS_MAX + 1], near_dots[OUTPUTS_MAX];
+    double far_dots[OUTPUTS_MAX], bars[OUTPUTS_MAX], bar_dots[OUTPUTS_MAX];
+    loss_differences(kind, &row, step, z_dot, near, near_dots);
+    loss_differences(kind, &row, 2 * step, z_dot, far, far_dots);
+    for (size_t c = 0; c < outputs; c++) {
+        bars[c] = (double)z_bar[c];
+        bar_dots[c] = (double)z_bar_dot[c];
+    }
+    const double size = row.scale * sqrt(dot(outputs, z_dot, z_dot));
+    return (struct kernel_errors){
+        .agreement = fmax(relative_error(outputs + 1, near, far),
+                          relative_error(outputs, near_dots, far_dots)),
+        .tangent = relative_error(1, &tangent, &near[outputs]),
+        .backward = relative_error(outputs, bars, near),
+        .adjoint = fabs(dot(outputs, z_bar, z_dot) - row.scale * tangent) / size,
+        .tangent_backward = relative_error(outputs, bar_dots, near_dots),
+    };
+}
+
+struct kernel_errors kernel_tolerances(void)
+{
+#ifdef IML_REAL_DOUBLE
+    return (struct kernel_errors){.agreement = 1e-7,
+                                  .tangent = 1e-7,
+                                  .backward = 1e-7,
+                                  .adjoint = 1e-12,
+                                  .tangent_backward = 1e-6,
+                                  .conventions = 0};
+#else
+    return (struct kernel_errors){.agreement = HUGE_VAL,
+                                  .tangent = HUGE_VAL,
+                                  .backward = HUGE_VAL,
+                                  .adjoint = 1e-5,
+                                  .tangent_backward = HUGE_VAL,
+                                  .conventions = 0};
+#endif
+}
+
+bool kernel_errors_pass(const struct kernel_errors *errors)
+{
+    const struct kernel_errors limit = kernel_tolerances();
+    return errors->agreement <= limit.agreement && errors->tangent <= limit.tangent &&
+           errors->backward <= limit.backward && errors->adjoint <= limit.adjoint &&
+           errors->tangent_backward <= limit.tangent_backward &&
+           errors->conventions <= limit.conventions;
+}

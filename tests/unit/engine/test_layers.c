@@ -1,0 +1,340 @@
+/* test_layers.c: every kind of layer and loss held to MATH §7.1, and the checker itself held to
+ * finding planted faults. In double everything is judged; in float what needs no differences
+ * (layer_check.h). */
+#include <math.h>
+#include <string.h>
+
+#include "../check.h"
+#include "imld/random.h"
+#include "layer_check.h"
+#include "net_fixture.h"
+
+#ifdef IML_REAL_DOUBLE
+static const bool is_double = true;
+static const double structural = 1e-12; /* symmetry, linearity */
+#else
+static const bool is_double = false;
+static const double structural = 2e-5;
+#endif
+
+static const struct layer_case shapes[] = {
+    {1, 1, 1, true}, {1, 5, 3, true},  {7, 3, 5, true},   {5, 11, 4, false},
+    {8, 4, 9, true}, {3, 1, 7, false}, {11, 10, 1, true},
+};
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+static void print_errors(const char *name, const struct kernel_errors *errors)
+{
+    print_error("%s: agreement %.2g, tangent %.2g, backward %.2g, adjoint %.2g, "
+                "tangent_backward %.2g, conventions %g\n",
+                name, errors->agreement, errors->tangent, errors->backward, errors->adjoint,
+                errors->tangent_backward, errors->conventions);
+}
+
+static void test_each_layer(void **state)
+{
+    (void)state;
+    for (size_t k = 0; iml_layer_kinds[k]; k++) {
+        for (size_t s = 0; s < SHAPES; s++) {
+            const struct kernel_errors errors =
+                check_layer(iml_layer_kinds[k], &shapes[s], (uint32_t)(100 * k + s));
+            if (kernel_errors_pass(&errors)) continue;
+            print_errors(iml_layer_kinds[k]->name, &errors);
+            fail_msg("at %zu rows, %zu × %zu", shapes[s].rows, shapes[s].in, shapes[s].out);
+        }
+    }
+}
+
+static void test_each_loss(void **state)
+{
+    (void)state;
+    const size_t widths[] = {1, 2, 3, 10};
+    for (size_t k = 0; iml_loss_kinds[k]; k++) {
+        for (size_t i = 0; i < 8; i++) {
+            const bool has_label = i % 2 == 0;
+            const size_t outputs = widths[i / 2];
+            /* softmax of one output is constant 1: its derivatives are 0, and so relative to
+             * nothing */
+            if (outputs == 1 && iml_loss_kinds[k] == &iml_cross_entropy) continue;
+            const struct kernel_errors errors =
+                check_loss(iml_loss_kinds[k], outputs, has_label, (uint32_t)(10 * k + i));
+            if (kernel_errors_pass(&errors)) continue;
+            print_errors(iml_loss_kinds[k]->name, &errors);
+            fail_msg("at %zu outputs", outputs);
+        }
+    }
+}
+
+/* The shift by the maximum: logits that overflow exp, and their exact losses. */
+static void test_cross_entropy_far_out(void **state)
+{
+    (void)state;
+    const iml_real z[3] = {2000, -3000, 1000};
+    iml_real kept[3], z_bar[3];
+    struct iml_loss_row row = {.outputs = 3, .z = z, .label = 2, .scale = 1, .kept = kept};
+    check_close(iml_cross_entropy.value(&row), 1000, 1e-15);
+    iml_cross_entropy.backward(&row, z_bar);
+    assert_true(z_bar[0] == 1 && z_bar[1] == 0 && z_bar[2] == -1);
+    row.label = 0;
+    assert_true(iml_cross_entropy.value(&row) == 0);
+}
+
+/* --- nets of these layers --- */
+
+enum { P_MAX = 96, ROWS_MAX = 71, INPUTS = 5, OUTPUTS = 3 };
+
+struct problem {
+    struct net_fixture fixture;
+    size_t size;
+    iml_real theta[P_MAX], inputs[ROWS_MAX * INPUTS], weights[ROWS_MAX], diagonal[P_MAX];
+    iml_real targets[ROWS_MAX * OUTPUTS];
+    uint32_t labels[ROWS_MAX];
+    struct iml_batch batch;
+};
+
+static void draw(uint32_t index, double low, double high, size_t count, iml_real *out)
+{
+    const struct iml_stream stream = {.seed = 12, .purpose = IML_PURPOSE_PROBE, .index = index};
+    iml_stream_uniform(&stream, low, high, count, out);
+}
+
+static void problem_open(struct problem *self, const struct iml_net_options *options, size_t rows)
+{
+    memset(self, 0, sizeof *self);
+    self->fixture = net_fixture_open(options, rows, 2, NULL);
+    self->size = iml_net_parameters(self->fixture.net);
+    assert_true(self->size <= P_MAX && rows <= ROWS_MAX);
+    iml_net_initialize(self->fixture.net, 3, self->theta);
+    draw(0, -1, 1, rows * INPUTS, self->inputs);
+    draw(1, 0, 2, rows, self->weights);
+    draw(2, 0, 0.1, self->size, self->diagonal);
+    draw(3, -1, 1, rows * OUTPUTS, self->targets);
+    for (size_t i = 0; i < rows; i++) self->labels[i] = (uint32_t)(i % OUTPUTS);
+    self->batch = (struct iml_batch){.rows = rows,
+                                     .inputs = self->inputs,
+                                     .weights = self->weights,
+                                     .divisor = (double)rows + 2};
+    if (options->loss == IML_LOSS_SQUARED_ERROR)
+        self->batch.targets = self->targets;
+    else
+        self->batch.labels = self->labels;
+}
+
+static double dot(size_t n, const iml_real *a, const iml_real *b)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static const struct iml_curvature *linearize(struct problem *self)
+{
+    const struct iml_curvature *curvature = NULL;
+    struct iml_batch_result result;
+    struct iml_error error = {0};
+    assert_int_equal(iml_linearize(self->fixture.evaluator, self->theta, &self->batch,
+                                   self->diagonal, NULL, &result, &curvature, &error),
+                     IML_OK);
+    assert_int_equal(curvature->size, self->size);
+    return curvature;
+}
+
+static void check_product(struct problem *self)
+{
+    const size_t n = self->size;
+    const struct iml_curvature *curvature = linearize(self);
+    iml_real u[P_MAX], w[P_MAX], hu[P_MAX], hw[P_MAX], mix[P_MAX], h_mix[P_MAX], again[P_MAX];
+    draw(4, -1, 1, n, u);
+    draw(5, -1, 1, n, w);
+    curvature->apply(curvature, u, hu);
+    curvature->apply(curvature, w, hw);
+    const double scale = sqrt(dot(n, u, u)) * sqrt(dot(n, hw, hw));
+    assert_true(fabs(dot(n, u, hw) - dot(n, w, hu)) <= structural * scale);
+
+    double expected[P_MAX], got[P_MAX];
+    for (size_t j = 0; j < n; j++) mix[j] = 2 * u[j] - (iml_real)0.5 * w[j];
+    curvature->apply(curvature, mix, h_mix);
+    for (size_t j = 0; j < n; j++) {
+        expected[j] = 2 * (double)hu[j] - 0.5 * (double)hw[j];
+        got[j] = (double)h_mix[j];
+    }
+    check_vectors_close(n, got, expected, structural);
+
+    memset(mix, 0, sizeof mix);
+    curvature->apply(curvature, mix, h_mix);
+    for (size_t j = 0; j < n; j++) assert_true(h_mix[j] == 0);
+    curvature->apply(curvature, u, again); /* nothing of the earlier products is left */
+    assert_memory_equal(again, hu, n * sizeof *hu);
+}
+
+/* The regularized loss and its gradient at θ + h·u. */
+static double loss_at(struct problem *self, double h, const iml_real *u, double *gradient)
+{
+    iml_real theta[P_MAX], g[P_MAX];
+    for (size_t j = 0; j < self->size; j++) theta[j] = self->theta[j] + (iml_real)h * u[j];
+    struct iml_batch_result result;
+    struct iml_error error = {0};
+    assert_int_equal(iml_gradient(self->fixture.evaluator, theta, &self->batch, self->diagonal, g,
+                                  &result, &error),
+                     IML_OK);
+    double regularizer = 0;
+    for (size_t j = 0; j < self->size; j++) {
+        regularizer += (double)self->diagonal[j] * (double)theta[j] * (double)theta[j] / 2;
+        gradient[j] = (double)g[j];
+    }
+    return result.loss + regularizer;
+}
+
+/* Gradient and product against differences of loss and gradient along one direction. */
+static void check_differences(struct problem *self)
+{
+    const size_t n = self->size;
+    iml_real u[P_MAX], hu[P_MAX];
+    double g[P_MAX], above[P_MAX], below[P_MAX], product[P_MAX], slopes[2], products[2][P_MAX];
+    draw(6, -1, 1, n, u);
+    const struct iml_curvature *curvature = linearize(self);
+    curvature->apply(curvature, u, hu);
+    for (size_t k = 0; k < 2; k++) {
+        const double h = k == 0 ? 1e-5 : 2e-5;
+        slopes[k] = (loss_at(self, h, u, above) - loss_at(self, -h, u, below)) / (2 * h);
+        for (size_t j = 0; j < n; j++) products[k][j] = (above[j] - below[j]) / (2 * h);
+    }
+    (void)loss_at(self, 0, u, g);
+    double slope = 0;
+    for (size_t j = 0; j < n; j++) {
+        slope += g[j] * (double)u[j];
+        product[j] = (double)hu[j];
+    }
+    check_close(slopes[0], slopes[1], 1e-7);
+    check_close(slope, slopes[0], 1e-7);
+    check_vectors_close(n, products[0], products[1], 1e-6);
+    check_vectors_close(n, product, products[0], 1e-6);
+}
+
+static void test_nets_of_each_layer(void **state)
+{
+    (void)state;
+    static const size_t rows[] = {1, 2, 7, 64, 71};
+    static struct problem problem;
+    for (size_t i = 0; i < 2 * 2 * 3 * 5; i++) {
+        const struct iml_net_options options = {
+            .inputs = INPUTS,
+            .hidden = {7, 4},
+            .hidden_count = i / 4 % 3,
+            .outputs = OUTPUTS,
+            .activation = i % 2 ? IML_ACTIVATION_TANH : IML_ACTIVATION_RELU,
+            .loss = i / 2 % 2 ? IML_LOSS_CROSS_ENTROPY : IML_LOSS_SQUARED_ERROR,
+            .has_bias = i % 5 != 4,
+        };
+        problem_open(&problem, &options, rows[i / 12]);
+        check_product(&problem);
+        if (is_double) check_differences(&problem);
+        net_fixture_close(&problem.fixture);
+    }
+}
+
+/* --- the checker itself: kinds with one planted fault each --- */
+
+static void wrong_tanh_tangent_backward(const struct iml_layer *layer,
+                                        const struct iml_row_pass *pass)
+{
+    if (!pass->x_bar_dot) return;
+    for (size_t i = 0; i < pass->rows * layer->in; i++) { /* the sign of the second term */
+        const iml_real y = pass->y[i];
+        pass->x_bar_dot[i] =
+            (1 - y * y) * pass->y_bar_dot[i] + 2 * y * pass->y_dot[i] * pass->y_bar[i];
+    }
+}
+
+static void wrong_linear_tangent_backward(const struct iml_layer *layer,
+                                          const struct iml_row_pass *pass)
+{
+    struct iml_row_pass without = *pass; /* ȳU is missing */
+    const iml_real zero[128] = {0};
+    without.u = zero;
+    iml_linear.tangent_backward(layer, &without);
+}
+
+static void wrong_parameters(const struct iml_layer *layer, const struct iml_parameter_pass *pass)
+{
+    struct iml_parameter_pass without = *pass; /* ȳᵀẋ is missing */
+    without.x_dot = NULL;
+    iml_linear.parameter_tangent_backward(layer, &without);
+}
+
+static void wrong_relu_backward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+{
+    for (size_t i = 0; pass->x_bar && i < pass->rows * layer->in; i++)
+        pass->x_bar[i] = pass->y_bar[i];
+}
+
+static void wrong_relu_tangent(const struct iml_layer *layer, const struct iml_row_pass *pass)
+{
+    for (size_t i = 0; i < pass->rows * layer->in; i++)
+        pass->y_dot[i] = pass->x_dot ? pass->x_dot[i] : 0;
+}
+
+static void wrong_loss(const struct iml_loss_row *row, const iml_real *z_dot, iml_real *z_bar_dot)
+{
+    for (size_t c = 0; c < row->outputs; c++) /* −p(p·ż) is missing */
+        z_bar_dot[c] = (iml_real)(row->scale * (double)row->kept[c] * (double)z_dot[c]);
+}
+
+static struct kernel_errors errors_of_mutant(const struct iml_layer_kind *kind)
+{
+    return check_layer(kind, &(struct layer_case){5, 4, 3, true}, 1);
+}
+
+/* The faults that only differences see: judged in double alone. */
+static void test_checker_finds_wrong_second_derivatives(void **state)
+{
+    (void)state;
+    if (!is_double) return; /* differences in float are not judged, so nothing could be found */
+    struct iml_layer_kind mutants[] = {iml_tanh, iml_linear, iml_linear};
+    mutants[0].tangent_backward = wrong_tanh_tangent_backward;
+    mutants[1].tangent_backward = wrong_linear_tangent_backward;
+    mutants[2].parameter_tangent_backward = wrong_parameters;
+    for (size_t i = 0; i < 3; i++) {
+        struct kernel_errors errors = errors_of_mutant(&mutants[i]);
+        assert_true(errors.tangent_backward > 0.05);
+        assert_false(kernel_errors_pass(&errors));
+        errors.tangent_backward = 0; /* and nothing else is found: only that kernel is wrong */
+        assert_true(kernel_errors_pass(&errors));
+    }
+    struct iml_loss_kind loss = iml_cross_entropy;
+    loss.tangent_backward = wrong_loss;
+    const struct kernel_errors errors = check_loss(&loss, 4, true, 1);
+    assert_true(errors.tangent_backward > 0.05);
+    assert_false(kernel_errors_pass(&errors));
+}
+
+/* The adjoint identity finds these in float too. */
+static void test_checker_finds_wrong_first_derivatives(void **state)
+{
+    (void)state;
+    struct iml_layer_kind mutant = iml_relu;
+    mutant.backward = wrong_relu_backward;
+    struct kernel_errors errors = errors_of_mutant(&mutant);
+    assert_true(errors.adjoint > 1e-3);
+    assert_false(kernel_errors_pass(&errors));
+    mutant = iml_relu;
+    mutant.tangent = wrong_relu_tangent;
+    errors = errors_of_mutant(&mutant);
+    assert_true(errors.adjoint > 1e-3);
+    assert_false(kernel_errors_pass(&errors));
+    errors = (struct kernel_errors){.adjoint = NAN}; /* not a number is no pass */
+    assert_false(kernel_errors_pass(&errors));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_layer),
+        cmocka_unit_test(test_each_loss),
+        cmocka_unit_test(test_cross_entropy_far_out),
+        cmocka_unit_test(test_nets_of_each_layer),
+        cmocka_unit_test(test_checker_finds_wrong_second_derivatives),
+        cmocka_unit_test(test_checker_finds_wrong_first_derivatives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
