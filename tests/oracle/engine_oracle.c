@@ -1,0 +1,268 @@
+/* engine_oracle.c: the engine's side of the comparison with PyTorch: reads problems from a JSON
+ * file (see engine_oracle.py, which writes it), computes loss, gradient, Hessian product and pull
+ * of each under every knowledge, and prints them as JSON. Ends with 1 and a line on stderr at any
+ * failure. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "imld/curvature.h"
+#include "imld/knowledge.h"
+
+static _Noreturn void fail(const char *what, const char *detail)
+{
+    (void)fprintf(stderr, "engine_oracle: %s: %s\n", what, detail);
+    exit(1);
+}
+
+static void must(enum iml_code code, const struct iml_error *error)
+{
+    if (code) fail(iml_code_name(code), error->what);
+}
+
+static void *allocate(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory) fail("memory", "calloc failed");
+    return memory;
+}
+
+/* The numbers of a list, NULL where the member is missing or null. The caller frees. */
+static iml_real *read_reals(const json_t *problem, const char *name)
+{
+    const json_t *list = json_object_get(problem, name);
+    if (!list || json_is_null(list)) return NULL;
+    iml_real *out = allocate(json_array_size(list), sizeof *out);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        out[i] = (iml_real)json_number_value(json_array_get(list, i));
+    return out;
+}
+
+static uint32_t *read_labels(const json_t *problem)
+{
+    const json_t *list = json_object_get(problem, "labels");
+    if (!list || json_is_null(list)) return NULL;
+    uint32_t *out = allocate(json_array_size(list), sizeof *out);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        out[i] = (uint32_t)json_integer_value(json_array_get(list, i));
+    return out;
+}
+
+static size_t read_size(const json_t *problem, const char *name)
+{
+    const json_t *number = json_object_get(problem, name);
+    if (!json_is_integer(number)) fail("no whole number", name);
+    return (size_t)json_integer_value(number);
+}
+
+static const char *read_text(const json_t *problem, const char *name)
+{
+    const char *text = json_string_value(json_object_get(problem, name));
+    if (!text) fail("no text", name);
+    return text;
+}
+
+static json_t *write_reals(size_t count, const iml_real *numbers)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        if (json_array_append_new(list, json_real((double)numbers[i])))
+            fail("not finite, or no memory", "a result");
+    }
+    return list;
+}
+
+static struct iml_net_options read_net(const json_t *problem)
+{
+    const json_t *hidden = json_object_get(problem, "hidden");
+    struct iml_net_options options = {
+        .inputs = read_size(problem, "inputs"),
+        .hidden_count = json_array_size(hidden),
+        .outputs = read_size(problem, "outputs"),
+        .activation = strcmp(read_text(problem, "activation"), "tanh") == 0 ? IML_ACTIVATION_TANH
+                                                                            : IML_ACTIVATION_RELU,
+        .loss = strcmp(read_text(problem, "loss"), "cross_entropy") == 0 ? IML_LOSS_CROSS_ENTROPY
+                                                                         : IML_LOSS_SQUARED_ERROR,
+        .has_bias = json_is_true(json_object_get(problem, "has_bias")),
+    };
+    if (options.hidden_count > IML_HIDDEN_MAX) fail("too many hidden layers", "hidden");
+    for (size_t i = 0; i < options.hidden_count; i++)
+        options.hidden[i] = (size_t)json_integer_value(json_array_get(hidden, i));
+    return options;
+}
+
+/* A problem with all that its evaluation needs. */
+struct problem {
+    const json_t *json;
+    struct iml_net *net;
+    struct iml_team *team;
+    struct iml_arena arena;
+    struct iml_evaluator *evaluator;
+    struct iml_batch batch;
+    iml_real *theta, *u, *q; /* in the inside's order */
+};
+
+/* A θ-shaped vector, turned into the inside's order. */
+static iml_real *read_theta_shaped(const struct problem *self, const char *name)
+{
+    iml_real *outside = read_reals(self->json, name);
+    if (!outside) fail("missing", name);
+    iml_real *inside = allocate(iml_net_parameters(self->net), sizeof *inside);
+    iml_net_import(self->net, outside, inside);
+    free(outside);
+    return inside;
+}
+
+static json_t *write_theta_shaped(const struct problem *self, const iml_real *inside)
+{
+    const size_t parameters = iml_net_parameters(self->net);
+    iml_real *outside = allocate(parameters, sizeof *outside);
+    iml_net_export(self->net, inside, outside);
+    json_t *list = write_reals(parameters, outside);
+    free(outside);
+    return list;
+}
+
+static void problem_open(struct problem *self, const json_t *json)
+{
+    struct iml_error error = {0};
+    struct iml_arena plan;
+    *self = (struct problem){.json = json};
+    const struct iml_net_options options = read_net(json);
+    must(iml_net_new(&options, &self->net, &error), &error);
+    must(iml_team_open(1, 0, NULL, &self->team, &error), &error);
+    const size_t rows = read_size(json, "rows");
+    iml_arena_measure(&plan);
+    must(iml_evaluator_new(self->net, rows, true, self->team, &plan, &self->evaluator, &error),
+         &error);
+    iml_evaluator_free(self->evaluator);
+    must(iml_arena_open(&self->arena, &plan.plan, &error), &error);
+    must(iml_evaluator_new(self->net, rows, true, self->team, &self->arena, &self->evaluator,
+                           &error),
+         &error);
+    self->batch = (struct iml_batch){
+        .rows = rows,
+        .inputs = read_reals(json, "x"),
+        .labels = read_labels(json),
+        .targets = read_reals(json, "targets"),
+        .weights = read_reals(json, "weights"),
+        .divisor = json_number_value(json_object_get(json, "divisor")),
+    };
+    self->theta = read_theta_shaped(self, "theta");
+    self->u = read_theta_shaped(self, "u");
+    self->q = read_theta_shaped(self, "q");
+}
+
+/* free takes no pointer to const; what it gets here came from read_reals and read_labels. */
+static void free_const(const void *memory)
+{
+    void *owned;
+    memcpy(&owned, &memory, sizeof owned);
+    free(owned);
+}
+
+static void problem_close(struct problem *self)
+{
+    free_const(self->batch.inputs);
+    free_const(self->batch.labels);
+    free_const(self->batch.targets);
+    free_const(self->batch.weights);
+    free(self->theta);
+    free(self->u);
+    free(self->q);
+    iml_evaluator_free(self->evaluator);
+    iml_arena_close(&self->arena);
+    iml_team_close(self->team);
+    iml_net_free(self->net);
+}
+
+/* λ of this kind, read from the problem's member of the kind's name. */
+static void knowledge_open(struct iml_knowledge *knowledge, struct iml_arena *arena,
+                           const struct iml_knowledge_kind *kind, const struct problem *problem)
+{
+    struct iml_error error = {0};
+    struct iml_arena plan;
+    const struct iml_knowledge_options options = {
+        .kind = kind, .initial = 1, .clamp_high = HUGE_VAL};
+    iml_arena_measure(&plan);
+    iml_knowledge_layout(knowledge, &options, problem->net, &plan);
+    must(iml_arena_open(arena, &plan.plan, &error), &error);
+    iml_knowledge_layout(knowledge, &options, problem->net, arena);
+    iml_real *lambda = kind->is_theta_shaped ? read_theta_shaped(problem, kind->name)
+                                             : read_reals(problem->json, kind->name);
+    if (!lambda) fail("missing", kind->name);
+    memcpy(knowledge->lambda, lambda, knowledge->size * sizeof *lambda);
+    free(lambda);
+    iml_knowledge_refresh(knowledge);
+}
+
+static json_t *evaluate(struct problem *problem, const struct iml_knowledge_kind *kind)
+{
+    const size_t parameters = iml_net_parameters(problem->net);
+    struct iml_error error = {0};
+    struct iml_knowledge knowledge;
+    struct iml_arena arena;
+    struct iml_batch_result result;
+    const struct iml_curvature *curvature = NULL;
+    iml_real *gradient = allocate(parameters, sizeof *gradient);
+    iml_real *product = allocate(parameters, sizeof *product);
+    iml_real *pull = allocate(parameters, sizeof *pull);
+
+    knowledge_open(&knowledge, &arena, kind, problem);
+    must(iml_gradient(problem->evaluator, problem->theta, &problem->batch, knowledge.diagonal,
+                      gradient, &result, &error),
+         &error);
+    must(iml_linearize(problem->evaluator, problem->theta, &problem->batch, knowledge.diagonal,
+                       NULL, &result, &curvature, &error),
+         &error);
+    curvature->apply(curvature, problem->u, product);
+    iml_knowledge_pull(&knowledge, problem->theta, problem->q, pull);
+    json_t *out = json_object();
+    int failed = json_object_set_new(
+        out, "loss", json_real(result.loss + iml_knowledge_loss(&knowledge, problem->theta)));
+    failed |= json_object_set_new(out, "gradient", write_theta_shaped(problem, gradient));
+    failed |= json_object_set_new(out, "hessian_product", write_theta_shaped(problem, product));
+    failed |= json_object_set_new(out, "pull",
+                                  kind->is_theta_shaped ? write_theta_shaped(problem, pull)
+                                                        : write_reals(knowledge.size, pull));
+    if (failed) fail("can't build the answer", kind->name);
+    iml_arena_close(&arena);
+    free(gradient);
+    free(product);
+    free(pull);
+    return out;
+}
+
+static json_t *answer(const json_t *json)
+{
+    struct problem problem;
+    json_t *out = json_object();
+    problem_open(&problem, json);
+    for (const struct iml_knowledge_kind *const *kind = iml_knowledge_kinds; *kind; kind++) {
+        if (json_object_set_new(out, (*kind)->name, evaluate(&problem, *kind)))
+            fail("can't build the answer", (*kind)->name);
+    }
+    problem_close(&problem);
+    return out;
+}
+
+int main(int count, char **arguments)
+{
+    if (count != 2) fail("usage", "engine_oracle PROBLEMS.json");
+    json_error_t error;
+    json_t *problems = json_load_file(arguments[1], 0, &error);
+    if (!problems) fail(arguments[1], error.text);
+    json_t *answers = json_array();
+    for (size_t i = 0; i < json_array_size(problems); i++) {
+        if (json_array_append_new(answers, answer(json_array_get(problems, i))))
+            fail("can't build the answer", "answers");
+    }
+    if (json_dumpf(answers, stdout, JSON_REAL_PRECISION(17)) || fflush(stdout))
+        fail("can't write", "standard output");
+    json_decref(answers);
+    json_decref(problems);
+    return 0;
+}
