@@ -149,7 +149,8 @@ struct iml_split_view {
 };
 struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer);
 
-/* For tests: every arena of the trainer, so that the registry test can fill them with 0xA5. */
+/* For tests: fills everything that steps write (all arenas but the one of images and split, which open
+ * has read from files) with 0xA5, so that the registry test sees what a checkpoint does not restore. */
 void iml_trainer_poison(struct iml_trainer *trainer);
 
 /* The BLAS kernel the bits depend on, e.g. "OpenBLAS 0.3.21 Zen"; never NULL. */
