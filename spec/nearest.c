@@ -1,6 +1,7 @@
 /* nearest.c: edit distance (optimal string alignment), for "did you mean"; see nearest.h. */
 #include "spec/nearest.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define WORD_MAX 64
@@ -8,6 +9,11 @@
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;
+}
+
+static bool is_same(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
 unsigned imld_distance(const char *a, const char *b)
@@ -26,8 +32,8 @@ unsigned imld_distance(const char *a, const char *b)
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= n; j++) {
             row[j] = least(last[j], row[j - 1]) + 1;
-            row[j] = least(row[j], last[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+            row[j] = least(row[j], last[j - 1] + !is_same(a[i - 1], b[j - 1]));
+            if (i > 1 && j > 1 && is_same(a[i - 1], b[j - 2]) && is_same(a[i - 2], b[j - 1]))
                 row[j] = least(row[j], before[j - 2] + 1);
         }
     }

@@ -16,6 +16,7 @@
 struct resolver {
     unsigned algorithms; /* the job's; all, where the document does not say it rightly */
     bool is_patch;       /* only patchable rows, and no defaults at the top */
+    bool has_failed;     /* an allocation: noticed once, at the end */
     struct imld_facts facts;
     struct imld_problems *problems;
 };
@@ -134,11 +135,29 @@ static const struct imld_field *pick(const struct resolver *resolver, const stru
     return open;
 }
 
-static json_t *fallback_of(const struct resolver *resolver, const struct imld_field *field)
+/* NULL: a fact that it needs is not known. */
+static json_t *fallback_of(struct resolver *resolver, const struct imld_field *field)
 {
-    if (field->fallback[0] != '@') return json_loads(field->fallback, JSON_DECODE_ANY, NULL);
-    const uint64_t value = imld_facts_value(field->fallback, &resolver->facts);
-    return value == IMLD_UNKNOWN ? NULL : json_integer((json_int_t)value);
+    json_t *value = NULL;
+    if (field->fallback[0] == '@') {
+        const uint64_t count = imld_facts_value(field->fallback, &resolver->facts);
+        if (count == IMLD_UNKNOWN) return NULL;
+        value = json_integer((json_int_t)count);
+    } else
+        value = json_loads(field->fallback, JSON_DECODE_ANY, NULL);
+    if (!value) resolver->has_failed = true;
+    return value;
+}
+
+/* A value that is there, against its row. */
+static json_t *check_given(struct resolver *resolver, const struct imld_field *field,
+                           const json_t *value, const char *pointer)
+{
+    const size_t problems = resolver->problems->total;
+    json_t *const result =
+        imld_value_check(field, resolver->algorithms, value, pointer, resolver->problems);
+    if (!result && resolver->problems->total == problems) resolver->has_failed = true;
+    return result;
 }
 
 /* A field that is there, but not used: says why. */
@@ -185,7 +204,8 @@ static void resolve_items(struct resolver *resolver, const char *path, const cha
         level_init(&level, json_array_get(list, i), item_path, item_pointer);
         json_t *const item = resolve_level(resolver, &level);
         const bool is_right = item && resolver->problems->total == problems;
-        (void)json_array_append_new(out, is_right ? json_incref(item) : json_null());
+        if (json_array_append_new(out, is_right ? json_incref(item) : json_null()) != 0)
+            resolver->has_failed = true;
         json_decref(item);
     }
 }
@@ -213,9 +233,8 @@ static json_t *resolve_field(struct resolver *resolver, const struct level *leve
         return NULL;
     }
     if (value)
-        return resolve_inside(
-            resolver, field, value, pointer,
-            imld_value_check(field, resolver->algorithms, value, pointer, resolver->problems));
+        return resolve_inside(resolver, field, value, pointer,
+                              check_given(resolver, field, value, pointer));
     if (!field || !is_certain || (resolver->is_patch && level->is_top)) return NULL;
     if (!field->fallback) {
         imld_problems_add(resolver->problems, pointer, "missing; this field is required");
@@ -305,9 +324,10 @@ static json_t *resolve_level(struct resolver *resolver, const struct level *leve
     for (size_t i = level->first; i < level->end;) {
         const struct group group = group_at(level, i);
         json_t *const value = resolve_group(resolver, level, &group);
-        if (value) (void)json_object_set_new(out, group.name, value);
+        if (value && json_object_set_new(out, group.name, value) != 0) resolver->has_failed = true;
         i = group.end;
     }
+    if (!out) resolver->has_failed = true;
     if (level->object) refuse_unknown(resolver, level);
     return out;
 }
@@ -387,9 +407,10 @@ static bool look_at_set(struct resolver *resolver, const json_t *document,
     return is_known;
 }
 
-static json_t *unless_problems(json_t *spec, const struct imld_problems *problems)
+static json_t *unless_problems(json_t *spec, const struct resolver *resolver)
 {
-    if (problems->total == 0) return spec;
+    if (resolver->has_failed) imld_problems_add(resolver->problems, "", "no memory to resolve it");
+    if (resolver->problems->total == 0) return spec;
     json_decref(spec);
     return NULL;
 }
@@ -408,7 +429,7 @@ json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_cont
     level_init(&top, document, "", "");
     json_t *const spec = resolve_level(&resolver, &top);
     imld_across_check(spec, context, is_known ? &view : NULL, problems);
-    return unless_problems(spec, problems);
+    return unless_problems(spec, &resolver);
 }
 
 json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
@@ -424,5 +445,5 @@ json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
     level_init(&top, document, "", "");
     json_t *const changes = resolve_level(&resolver, &top);
     imld_across_check(changes, context, NULL, problems);
-    return unless_problems(changes, problems);
+    return unless_problems(changes, &resolver);
 }

@@ -160,10 +160,12 @@ static json_t *check_step_size(const struct check *check)
 }
 
 /* A list of values that item_of takes; each that it does not is a problem of its own. */
-static json_t *check_list(const struct check *check,
+static json_t *check_list(const struct check *check, enum imld_field_type item_type,
                           json_t *(*item_of)(const struct imld_field *, const json_t *))
 {
     const struct imld_field *const field = check->field;
+    struct imld_field item_field = *field;
+    item_field.type = item_type;
     const size_t count = json_array_size(check->value);
     if (!json_is_array(check->value) || count < field->items_minimum ||
         count > field->items_maximum)
@@ -173,6 +175,7 @@ static json_t *check_list(const struct check *check,
     for (size_t i = 0; i < count && list; i++) {
         char pointer[IMLD_POINTER_BYTES];
         struct check item = *check;
+        item.field = &item_field;
         item.value = json_array_get(check->value, i);
         item.pointer = pointer;
         imld_pointer_item(pointer, check->pointer, i);
@@ -188,18 +191,18 @@ static json_t *check_list(const struct check *check,
 
 static json_t *check_integers(const struct check *check)
 {
-    return check_list(check, integer_of);
+    return check_list(check, IMLD_INTEGER, integer_of);
 }
 
 static json_t *check_numbers(const struct check *check)
 {
-    return check_list(check, number_of);
+    return check_list(check, IMLD_NUMBER, number_of);
 }
 
 /* No two the same: tags are a set. */
 static json_t *check_texts(const struct check *check)
 {
-    json_t *const list = check_list(check, text_of);
+    json_t *const list = check_list(check, IMLD_TEXT, text_of);
     const size_t problems = check->problems->total;
     for (size_t i = 1; i < json_array_size(list); i++) {
         for (size_t j = 0; j < i; j++) {
@@ -263,7 +266,11 @@ static void rule_boolean(const struct imld_field *field, struct imld_text *text)
 
 static void rule_text(const struct imld_field *field, struct imld_text *text)
 {
-    imld_text_printf(text, "a text of at most %.10g characters", field->maximum);
+    if (field->minimum > 0)
+        imld_text_printf(text, "a text of %.10g to %.10g characters", field->minimum,
+                         field->maximum);
+    else
+        imld_text_printf(text, "a text of at most %.10g characters", field->maximum);
 }
 
 static void rule_set_name(const struct imld_field *field, struct imld_text *text)

@@ -1,0 +1,56 @@
+/* sets.c: the data sets of the tests of spec/; see sets.h. */
+#include "tests/unit/spec/sets.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "tests/unit/check.h"
+
+static bool set_view(void *context, const char *name, struct imld_set_view *view, char why[512])
+{
+    static const struct {
+        const char *name;
+        struct imld_set_view view;
+    } sets[] = {
+        {"fashion-mnist", {60000, 10000, 10, 1, 28, 28}},
+        {"tiny", {40, 8, 2, 1, 4, 4}},
+        {"trainless", {0, 10, 2, 1, 4, 4}},
+        {"testless", {100, 0, 2, 1, 4, 4}},
+    };
+    (void)context;
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        if (strcmp(sets[i].name, name) != 0) continue;
+        *view = sets[i].view;
+        return true;
+    }
+    (void)snprintf(why, 512, "no data root has it");
+    return false;
+}
+
+const struct imld_resolve_context test_context = {.set_view = set_view, .threads_limit = 4};
+
+json_t *resolve_text(const char *text, struct imld_problems *problems)
+{
+    json_error_t error;
+    json_t *const document = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!document) print_error("%s: %s\n", text, error.text);
+    assert_non_null(document);
+    json_t *const before = json_deep_copy(document);
+    json_t *const spec = imld_spec_resolve(document, &test_context, problems);
+    assert_true(json_equal(document, before)); /* the input is not changed */
+    assert_true((spec != NULL) == (problems->total == 0));
+    json_decref(before);
+    json_decref(document);
+    return spec;
+}
+
+char *pointers_of(const struct imld_problems *problems)
+{
+    struct imld_text text = {0};
+    for (size_t i = 0; i < problems->count; i++) {
+        const char *const pointer = problems->items[i].pointer;
+        imld_text_printf(&text, "%s%s", i > 0 ? " " : "", pointer[0] ? pointer : "(root)");
+    }
+    return imld_text_take(&text);
+}
