@@ -1,0 +1,116 @@
+"""test_disk_full.py: no room for the state: a run waits with reason "storage", nothing half-written is
+visible, and all goes on when there is room (DESIGN §5, §6)."""
+import os
+import resource
+import subprocess
+
+from harness import Case, Deadline, main, require_root, specs
+
+SPEC = specs.supervised(inner={"steps": 4000}, evaluation={"every_steps": 100},
+                        model={"hidden": [128, 128]}, checkpoint={"every_seconds": 0.2})
+
+
+class DiskFullTest(Case):
+    def undisturbed(self, root):
+        calm = self.daemon("calm", data_roots=[root])
+        outcome = calm.client().outcome(calm.client().create(SPEC))
+        calm.stop()
+        return outcome
+
+    def wait_for_storage_fault(self, client, id):
+        job = client.wait_until(
+            id, lambda j: j["reason"] and j["reason"]["kind"] == "storage", "reason storage")
+        self.assertEqual(job["state"], "running", "a storage fault is no end")
+        return job
+
+    def check_refused(self, client):
+        """What can't be stored is refused with 503, and has not happened."""
+        before = {j["id"] for j in client.jobs()}
+        deadline = Deadline(30, "a submission that is refused")
+        accepted = set()
+        while True:
+            answer = client.request("POST", "/v1/jobs", specs.supervised(note="x" * 9000))
+            if answer.status == 503:
+                break
+            self.assertEqual(answer.status, 201, str(answer))
+            accepted.add(answer.json()["id"])
+            deadline.check(str(answer))
+        self.assertIn("retry-after", answer.headers)
+        self.assertEqual({j["id"] for j in client.jobs()}, before | accepted)
+        self.assertEqual(client.request("GET", "/readyz").status, 503)
+        client.expect(200, "GET", "/healthz")
+
+    def check_recovered(self, daemon, id, undisturbed):
+        client = daemon.client()
+        self.assert_same_outcome(undisturbed, client.outcome(id), "after the fault")
+        self.assertEqual(client.job(id)["attempt"], 1)
+        kinds = [e["kind"] for e in client.events(id)]
+        self.assertTrue(any("storage" in kind for kind in kinds), f"no event tells of it: {kinds}")
+        client.expect(200, "GET", "/readyz")
+        leftovers = [name for _, _, names in os.walk(daemon.state) for name in names if "tmp" in name]
+        self.assertEqual(leftovers, [])
+
+    def test_a_full_file_system(self):
+        require_root(self)
+        root = self.data()
+        undisturbed = self.undisturbed(root)
+        mount = os.path.join(self.folder, "small")
+        os.makedirs(mount)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", mount], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", mount], check=False)
+        daemon = self.daemon(data_roots=[root], state=os.path.join(mount, "state"), threads=1)
+        client = daemon.client()
+        id = client.create(SPEC)
+        client.wait_checkpoint(id)
+        filler = os.path.join(mount, "filler")
+        with open(filler, "wb") as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+                    file.flush()
+            except OSError:
+                pass
+        self.wait_for_storage_fault(client, id)
+        self.check_refused(client)
+        os.unlink(filler)
+        self.check_recovered(daemon, id, undisturbed)
+        daemon.stop()
+
+    def test_a_limit_on_the_size_of_files(self):
+        """EFBIG by RLIMIT_FSIZE, set and lifted from outside: no root is needed."""
+        root = self.data()
+        undisturbed = self.undisturbed(root)
+        daemon = self.daemon(data_roots=[root], threads=1)
+        client = daemon.client()
+        id = client.create(SPEC)
+        client.wait_checkpoint(id)
+        pid = daemon.process.pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
+        self.wait_for_storage_fault(client, id)
+        self.check_refused(client)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        self.check_recovered(daemon, id, undisturbed)
+        daemon.stop()
+
+    def test_the_daemon_ends_in_time_on_a_full_disk(self):
+        root = self.data()
+        daemon = self.daemon(data_roots=[root], threads=1)
+        client = daemon.client()
+        id = client.create(SPEC)
+        step = client.wait_checkpoint(id)
+        pid = daemon.process.pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
+        self.wait_for_storage_fault(client, id)
+        daemon.process.terminate()
+        status = daemon.wait_exit(10)
+        self.assertIn(status, (0, 1), "an exit, no signal")
+        daemon.start()
+        job = client.wait_state(id, "completed")
+        self.assertGreater(job["progress"]["step"], step)
+        daemon.stop()
+
+
+if __name__ == "__main__":
+    main()
