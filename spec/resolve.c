@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "spec/across.h"
 #include "spec/facts.h"
 #include "spec/fields.h"
-#include "spec/nearest.h"
+#include "spec/levels.h"
 #include "spec/pointer.h"
 #include "spec/suggest.h"
 #include "spec/value.h"
@@ -20,120 +21,6 @@ struct resolver {
     struct imld_facts facts;
     struct imld_problems *problems;
 };
-
-/* One object of the document. Rows of the table that lie below it are contiguous. */
-struct level {
-    const json_t *object; /* NULL: left out */
-    char path[128];       /* in the table: "", "/inner", "/early_stopping/-" */
-    char pointer[IMLD_POINTER_BYTES];
-    size_t first, end; /* rows */
-    bool is_top;
-};
-
-/* Rows that share the next part of their path: a field in its versions, or a section. */
-struct group {
-    char name[64];
-    char path[128];
-    size_t first, end;
-};
-
-enum condition { HOLDS, FAILS, OPEN /* depends on a sibling that is itself wrong */ };
-
-static void level_init(struct level *level, const json_t *object, const char *path,
-                       const char *pointer)
-{
-    *level = (struct level){.object = object, .is_top = path[0] == '\0'};
-    assert(strlen(path) < sizeof level->path);
-    memcpy(level->path, path, strlen(path));
-    memcpy(level->pointer, pointer, strlen(pointer));
-    const size_t length = strlen(path);
-    while (level->first < imld_field_count &&
-           !(strncmp(imld_fields[level->first].path, path, length) == 0 &&
-             imld_fields[level->first].path[length] == '/'))
-        level->first++;
-    level->end = level->first;
-    while (level->end < imld_field_count &&
-           strncmp(imld_fields[level->end].path, path, length) == 0 &&
-           imld_fields[level->end].path[length] == '/')
-        level->end++;
-}
-
-/* The group that starts at row `first`. */
-static struct group group_at(const struct level *level, size_t first)
-{
-    struct group group = {.first = first, .end = first};
-    const size_t skip = strlen(level->path) + 1;
-    const char *const name = imld_fields[first].path + skip;
-    const size_t length = strcspn(name, "/");
-    assert(length < sizeof group.name && skip + length < sizeof group.path);
-    memcpy(group.name, name, length);
-    memcpy(group.path, imld_fields[first].path, skip + length);
-    while (group.end < level->end &&
-           strncmp(imld_fields[group.end].path, group.path, skip + length) == 0 &&
-           strchr("/", imld_fields[group.end].path[skip + length]))
-        group.end++;
-    return group;
-}
-
-/* The row of that very path which the algorithms may use; NULL: none. */
-static const struct imld_field *row_of(const struct resolver *resolver, const char *path)
-{
-    for (size_t i = 0; i < imld_field_count; i++) {
-        if (strcmp(imld_fields[i].path, path) == 0 &&
-            (imld_fields[i].algorithms & resolver->algorithms))
-            return &imld_fields[i];
-    }
-    return NULL;
-}
-
-/* "kind=a|b" where `kind` is left out: its default decides. */
-static enum condition condition_of_default(const struct imld_field *sibling, const char *words)
-{
-    if (!sibling->fallback || sibling->fallback[0] != '"') return OPEN;
-    char word[64] = "";
-    const size_t length = strlen(sibling->fallback) - 2; /* without the quotes */
-    assert(length < sizeof word);
-    memcpy(word, sibling->fallback + 1, length);
-    return imld_choices_have(words, word) ? HOLDS : FAILS;
-}
-
-static enum condition condition_of(const struct resolver *resolver, const struct level *level,
-                                   const struct imld_field *field)
-{
-    if (!field->when) return HOLDS;
-    if (field->when[0] == '!')
-        return json_object_get(level->object, field->when + 1) ? FAILS : HOLDS;
-    const char *const words = strchr(field->when, '=') + 1;
-    char key[64] = "", path[IMLD_POINTER_BYTES];
-    memcpy(key, field->when, (size_t)(words - 1 - field->when));
-    imld_pointer_join(path, level->path, key);
-    const struct imld_field *const sibling = row_of(resolver, path);
-    if (!sibling) return OPEN;
-    const json_t *const value = json_object_get(level->object, key);
-    if (!value) return condition_of_default(sibling, words);
-    const char *const word = json_string_value(value);
-    if (!word || !imld_choices_have(sibling->choices, word)) return OPEN;
-    return imld_choices_have(words, word) ? HOLDS : FAILS;
-}
-
-/* The version of the field that counts here; NULL: none does. *is_certain: false where a wrong
- * sibling keeps it open. */
-static const struct imld_field *pick(const struct resolver *resolver, const struct level *level,
-                                     const struct group *group, bool *is_certain)
-{
-    const struct imld_field *open = NULL;
-    *is_certain = true;
-    for (size_t i = group->first; i < group->end; i++) {
-        const struct imld_field *const field = &imld_fields[i];
-        if (strcmp(field->path, group->path) != 0) continue;
-        if (!(field->algorithms & resolver->algorithms)) continue;
-        const enum condition condition = condition_of(resolver, level, field);
-        if (condition == HOLDS) return field;
-        if (condition == OPEN && !open) open = field;
-    }
-    *is_certain = open == NULL;
-    return open;
-}
 
 /* NULL: a fact that it needs is not known. */
 static json_t *fallback_of(struct resolver *resolver, const struct imld_field *field)
@@ -160,34 +47,45 @@ static json_t *check_given(struct resolver *resolver, const struct imld_field *f
     return result;
 }
 
-/* A field that is there, but not used: says why. */
-static void refuse_unused(const struct resolver *resolver, const struct level *level,
-                          const struct group *group, const char *pointer)
+/* "cg, neumann in /meta/solver/kind": what the versions of the field need beside them. */
+static void refuse_condition(const struct resolver *resolver, const struct imld_level *level,
+                             const struct imld_group *group, const char *pointer)
 {
-    const struct imld_field *field = NULL;
-    unsigned users = 0;
+    struct imld_text words = {0};
+    char path[IMLD_POINTER_BYTES], key[64] = "";
     for (size_t i = group->first; i < group->end; i++) {
-        users |= imld_fields[i].algorithms;
-        if (strcmp(imld_fields[i].path, group->path) == 0 &&
-            (imld_fields[i].algorithms & resolver->algorithms))
-            field = &imld_fields[i];
+        const struct imld_field *const field = &imld_fields[i];
+        if (strcmp(field->path, group->path) != 0 || !(field->algorithms & resolver->algorithms))
+            continue;
+        const size_t length = strcspn(field->when, "=");
+        assert(length < sizeof key && field->when[length] == '=');
+        memcpy(key, field->when, length);
+        imld_text_printf(&words, "%s%s", words.length > 0 ? "|" : "", field->when + length + 1);
     }
+    imld_pointer_join(path, level->pointer, key);
+    imld_problems_add(resolver->problems, pointer, "not used here; it needs %s in %s",
+                      words.bytes ? words.bytes : "another value", path);
+    imld_text_clear(&words);
+}
+
+/* A field that is there, but not used: says why. */
+static void refuse_unused(const struct resolver *resolver, const struct imld_level *level,
+                          const struct imld_group *group, const char *pointer)
+{
+    const struct imld_field *const field = imld_row_of(resolver->algorithms, group->path);
+    unsigned users = 0;
+    for (size_t i = group->first; i < group->end; i++) users |= imld_fields[i].algorithms;
     if (!field)
         imld_problems_add(resolver->problems, pointer, "not used by algorithm %s; it is for %s",
                           imld_algorithms_text(resolver->algorithms), imld_algorithms_text(users));
     else if (field->when[0] == '!')
         imld_problems_add(resolver->problems, pointer,
                           "not used where %s is given: one of the two, not both", field->when + 1);
-    else {
-        char path[IMLD_POINTER_BYTES], key[64] = "";
-        memcpy(key, field->when, strcspn(field->when, "="));
-        imld_pointer_join(path, level->pointer, key);
-        imld_problems_add(resolver->problems, pointer, "not used here; it needs %s in %s",
-                          strchr(field->when, '=') + 1, path);
-    }
+    else
+        refuse_condition(resolver, level, group, pointer);
 }
 
-static json_t *resolve_level(struct resolver *resolver, const struct level *level);
+static json_t *resolve_level(struct resolver *resolver, const struct imld_level *level);
 
 /* The objects of a list, each against the rows below PATH/-/. A wrong one becomes null, so that the
  * others keep their index. */
@@ -197,11 +95,11 @@ static void resolve_items(struct resolver *resolver, const char *path, const cha
     char item_path[IMLD_POINTER_BYTES];
     imld_pointer_join(item_path, path, "-");
     for (size_t i = 0; i < json_array_size(list); i++) {
-        struct level level;
+        struct imld_level level;
         char item_pointer[IMLD_POINTER_BYTES];
         const size_t problems = resolver->problems->total;
         imld_pointer_item(item_pointer, pointer, i);
-        level_init(&level, json_array_get(list, i), item_path, item_pointer);
+        imld_level_init(&level, json_array_get(list, i), item_path, item_pointer);
         json_t *const item = resolve_level(resolver, &level);
         const bool is_right = item && resolver->problems->total == problems;
         if (json_array_append_new(out, is_right ? json_incref(item) : json_null()) != 0)
@@ -217,17 +115,19 @@ static json_t *resolve_inside(struct resolver *resolver, const struct imld_field
     if (field->type == IMLD_OBJECTS && empty)
         resolve_items(resolver, field->path, pointer, value, empty);
     if (field->type != IMLD_SECTION || !empty) return empty;
-    struct level level;
+    struct imld_level level;
     json_decref(empty);
-    level_init(&level, value, field->path, pointer);
+    imld_level_init(&level, value, field->path, pointer);
     return resolve_level(resolver, &level);
 }
 
-static json_t *resolve_field(struct resolver *resolver, const struct level *level,
-                             const struct group *group, const json_t *value, const char *pointer)
+static json_t *resolve_field(struct resolver *resolver, const struct imld_level *level,
+                             const struct imld_group *group, const json_t *value,
+                             const char *pointer)
 {
     bool is_certain = false;
-    const struct imld_field *const field = pick(resolver, level, group, &is_certain);
+    const struct imld_field *const field =
+        imld_group_pick(resolver->algorithms, level, group, &is_certain);
     if (value && !field) {
         refuse_unused(resolver, level, group, pointer);
         return NULL;
@@ -244,8 +144,9 @@ static json_t *resolve_field(struct resolver *resolver, const struct level *leve
 }
 
 /* A section without a row of its own: always there. */
-static json_t *resolve_section(struct resolver *resolver, const struct level *level,
-                               const struct group *group, const json_t *value, const char *pointer)
+static json_t *resolve_section(struct resolver *resolver, const struct imld_level *level,
+                               const struct imld_group *group, const json_t *value,
+                               const char *pointer)
 {
     unsigned users = 0;
     for (size_t i = group->first; i < group->end; i++) users |= imld_fields[i].algorithms;
@@ -259,13 +160,13 @@ static json_t *resolve_section(struct resolver *resolver, const struct level *le
         imld_problems_add(resolver->problems, pointer, "found %s; needed is an object", found);
         return NULL;
     }
-    struct level inner;
-    level_init(&inner, value, group->path, pointer);
+    struct imld_level inner;
+    imld_level_init(&inner, value, group->path, pointer);
     return resolve_level(resolver, &inner);
 }
 
-static json_t *resolve_group(struct resolver *resolver, const struct level *level,
-                             const struct group *group)
+static json_t *resolve_group(struct resolver *resolver, const struct imld_level *level,
+                             const struct imld_group *group)
 {
     char pointer[IMLD_POINTER_BYTES];
     const json_t *const value = json_object_get(level->object, group->name);
@@ -283,24 +184,14 @@ static json_t *resolve_group(struct resolver *resolver, const struct level *leve
     return resolve_section(resolver, level, group, value, pointer);
 }
 
-static bool level_has(const struct level *level, const char *name)
-{
-    for (size_t i = level->first; i < level->end;) {
-        const struct group group = group_at(level, i);
-        if (strcmp(group.name, name) == 0) return true;
-        i = group.end;
-    }
-    return false;
-}
-
-static void refuse_unknown(struct resolver *resolver, const struct level *level)
+static void refuse_unknown(struct resolver *resolver, const struct imld_level *level)
 {
     const char *name = NULL;
     json_t *value = NULL;
     json_object_foreach((json_t *)(uintptr_t)level->object, name, value)
     {
         char pointer[IMLD_POINTER_BYTES], hint[IMLD_POINTER_BYTES + 32] = "";
-        if (level_has(level, name)) continue;
+        if (imld_level_has(level, name)) continue;
         if (resolver->problems->count == IMLD_PROBLEMS_MAX) { /* counted only: costs nothing */
             resolver->problems->total++;
             continue;
@@ -311,7 +202,7 @@ static void refuse_unknown(struct resolver *resolver, const struct level *level)
     }
 }
 
-static json_t *resolve_level(struct resolver *resolver, const struct level *level)
+static json_t *resolve_level(struct resolver *resolver, const struct imld_level *level)
 {
     if (level->object && !json_is_object(level->object)) {
         char found[IMLD_EXCERPT_BYTES];
@@ -322,7 +213,7 @@ static json_t *resolve_level(struct resolver *resolver, const struct level *leve
     }
     json_t *const out = json_object();
     for (size_t i = level->first; i < level->end;) {
-        const struct group group = group_at(level, i);
+        const struct imld_group group = imld_group_at(level, i);
         json_t *const value = resolve_group(resolver, level, &group);
         if (value && json_object_set_new(out, group.name, value) != 0) resolver->has_failed = true;
         i = group.end;
@@ -384,7 +275,7 @@ static bool look_at_set(struct resolver *resolver, const json_t *document,
     *facts = unknown;
     json_t *const right =
         context->set_view && name
-            ? imld_value_check(row_of(resolver, "/data/set"), IMLD_ALL, name, "", &ignored)
+            ? imld_value_check(imld_row_of(IMLD_ALL, "/data/set"), IMLD_ALL, name, "", &ignored)
             : NULL;
     if (right) {
         char why[512] = "";
@@ -425,8 +316,8 @@ json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_cont
         resolver.algorithms = imld_algorithm_find(algorithm);
     struct imld_set_view view = {0};
     const bool is_known = look_at_set(&resolver, document, context, &view);
-    struct level top;
-    level_init(&top, document, "", "");
+    struct imld_level top;
+    imld_level_init(&top, document, "", "");
     json_t *const spec = resolve_level(&resolver, &top);
     imld_across_check(spec, context, is_known ? &view : NULL, problems);
     return unless_problems(spec, &resolver);
@@ -441,8 +332,8 @@ json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
     const unsigned found = algorithm ? imld_algorithm_find(algorithm) : 0;
     struct resolver resolver = {
         .algorithms = found ? found : IMLD_ALL, .is_patch = true, .problems = problems};
-    struct level top;
-    level_init(&top, document, "", "");
+    struct imld_level top;
+    imld_level_init(&top, document, "", "");
     json_t *const changes = resolve_level(&resolver, &top);
     imld_across_check(changes, context, NULL, problems);
     return unless_problems(changes, &resolver);

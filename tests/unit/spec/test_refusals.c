@@ -98,7 +98,7 @@ static const struct bad table[] = {
     {IML("\"meta\":{\"knowledge\":{\"clamp\":[1,2]}}"), "/meta/knowledge/initial", "outside the clamp"},
     {IML("\"meta\":{\"optimizer\":{\"beta1\":0.5}}"), "/meta/optimizer/beta1", "needs adam"},
     {IML("\"meta\":{\"solver\":{\"kind\":\"newton\"}}"), "/meta/solver/kind", "identity, neumann, cg"},
-    {IML("\"meta\":{\"solver\":{\"kind\":\"identity\",\"terms\":3}}"), "/meta/solver/terms", "not used here"},
+    {IML("\"meta\":{\"solver\":{\"kind\":\"identity\",\"terms\":3}}"), "/meta/solver/terms", "needs cg|neumann in /meta/solver/kind"},
     {IML("\"meta\":{\"solver\":{\"kind\":\"cg\",\"step_size\":1,\"terms\":0}}"), "/meta/solver/step_size /meta/solver/terms", "needs neumann"},
     {IML("\"meta\":{\"solver\":{\"step_size\":0}}"), "/meta/solver/step_size", "\"auto\" or a number"},
     {IML("\"meta\":{\"solver\":{\"step_size\":\"Auto\"}}"), "/meta/solver/step_size", NULL},
