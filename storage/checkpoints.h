@@ -32,10 +32,11 @@ struct imld_checkpoint_file {
     size_t metadata_count;
 };
 
-/* Writes the files (temporary, fsync, rename, fsync of the folder) on the calling thread, then commits
- * in one transaction their rows, the metric rows, the progress, and prunes step-… checkpoints beyond the
- * newest `keep`; pruned files are unlinked after the commit. A committed checkpoint clears the job's suspicion and losses. IML_ERROR_NO_SPACE, IML_ERROR_IO: nothing
- * has happened, the temporary files are gone. For a run's own thread. */
+/* Writes the files (temporary, fsync, rename, fsync of the folder) on the calling thread, then
+ * commits in one transaction their rows, the metric rows, the progress, and prunes step-…
+ * checkpoints beyond the newest `keep`; pruned files are unlinked after the commit. A committed
+ * checkpoint clears the job's suspicion and losses. IML_ERROR_NO_SPACE, IML_ERROR_IO: nothing has
+ * happened, the temporary files are gone. For a run's own thread. */
 IML_MUST_USE enum iml_code imld_checkpoint_write(struct imld_storage *storage, int64_t job,
                                                  const struct imld_checkpoint_file *files,
                                                  size_t file_count, size_t keep,
@@ -59,8 +60,8 @@ IML_MUST_USE enum iml_code imld_checkpoint_newest(struct imld_reader *reader, in
                                                   struct imld_checkpoint *checkpoint, bool *found,
                                                   struct iml_error *error);
 
-/* Opens the file for a download: a descriptor that the caller closes, still readable after the checkpoint
- * is pruned. */
+/* Opens the file for a download: a descriptor that the caller closes, still readable after the
+ * checkpoint is pruned. */
 IML_MUST_USE enum iml_code imld_checkpoint_open(struct imld_reader *reader, int64_t job,
                                                 const char *name,
                                                 struct imld_checkpoint *checkpoint, int *fd,

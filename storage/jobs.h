@@ -7,9 +7,11 @@
 
 #define IMLD_JOB_ID_MAX 24
 
-/* Ids are "j" and the number in seven or more decimal digits: j0000042. Short, sortable, URL-safe. */
+/* Ids are "j" and the number in seven or more decimal digits: j0000042. Short, sortable, URL-safe.
+ */
 void imld_job_id(int64_t number, char id[IMLD_JOB_ID_MAX]);
-bool imld_job_number(const char *id, int64_t *number); /* false: not an id in its one canonical form */
+bool imld_job_number(const char *id,
+                     int64_t *number); /* false: not an id in its one canonical form */
 
 /* Times are ms since 1970; 0: not yet. Texts are owned; JSON texts are compact. */
 struct imld_job {
@@ -24,26 +26,27 @@ struct imld_job {
     char *error;          /* JSON {what, where, mend} or NULL */
     char *split;          /* hash, or NULL before the first run */
     char *program;
-    char *best_metric;    /* checkpoint.best */
+    char *best_metric; /* checkpoint.best */
     bool best_is_higher;
     bool has_checkpoint;
-    bool is_suspect;      /* was running when the process died; no checkpoint since */
-    int64_t losses;       /* process losses since its last committed checkpoint */
+    bool is_suspect; /* was running when the process died; no checkpoint since */
+    int64_t losses;  /* process losses since its last committed checkpoint */
     int64_t priority, attempt;
     int64_t threads, memory_bytes;
     int64_t created_ms, started_ms, ended_ms, changed_ms;
-    int64_t step;         /* steps done, as far as committed */
-    int64_t steps_of;     /* 0: not known */
+    int64_t step;           /* steps done, as far as committed */
+    int64_t steps_of;       /* 0: not known */
     double running_seconds; /* over all attempts, as far as committed */
-    int64_t revision;     /* grows with each change: the ETag */
-    unsigned intents;     /* bit (1 << verb) for each that is stored and not yet obeyed */
+    int64_t revision;       /* grows with each change: the ETag */
+    unsigned intents;       /* bit (1 << verb) for each that is stored and not yet obeyed */
 };
 void imld_job_clear(struct imld_job *job);
 
 /* ---- requests ---- */
 
-/* A new job. With an idempotency key the key is stored in the same transaction; the same owner, key and body
- * hash within 30 days gives the earlier job (is_replayed). Another body: IML_ERROR_CONFLICT. */
+/* A new job. With an idempotency key the key is stored in the same transaction; the same owner, key
+ * and body hash within 30 days gives the earlier job (is_replayed). Another body:
+ * IML_ERROR_CONFLICT. */
 struct imld_job_create {
     struct imld_write write;
     /* in: borrowed until done */
@@ -58,8 +61,9 @@ struct imld_job_create {
 };
 void imld_job_create_prepare(struct imld_job_create *request);
 
-/* A user's verb. Queued and paused jobs change at once; for a running one the intent is stored, and the
- * run obeys it (imld_job_obeyed). IML_ERROR_NOT_FOUND; IML_ERROR_CONFLICT: illegal in this state (text names it). */
+/* A user's verb. Queued and paused jobs change at once; for a running one the intent is stored, and
+ * the run obeys it (imld_job_obeyed). IML_ERROR_NOT_FOUND; IML_ERROR_CONFLICT: illegal in this
+ * state (text names it). */
 struct imld_job_verb {
     struct imld_write write;
     int64_t number;
@@ -103,22 +107,22 @@ struct imld_job_claim {
     struct imld_write write;
     ptrdiff_t (*choose)(void *context, const struct imld_candidate *queued, size_t count);
     void *choose_context;
-    int64_t number; /* out; 0: none was chosen */
+    int64_t number;       /* out; 0: none was chosen */
     bool from_checkpoint; /* out: the job has a checkpoint to go on from */
 };
 void imld_job_claim_prepare(struct imld_job_claim *request);
 
-/* What a run reports when it leaves `running`: verb FINISH, FAIL, PAUSE, STOP, CANCEL or SHUTDOWN (pause, stop and cancel
- * obey an intent and clear it). Remaining rows of the run are committed in the same transaction if `rows` is
- * given (storage/points.h). */
+/* What a run reports when it leaves `running`: verb FINISH, FAIL, PAUSE, STOP, CANCEL or SHUTDOWN
+ * (pause, stop and cancel obey an intent and clear it). Remaining rows of the run are committed in
+ * the same transaction if `rows` is given (storage/points.h). */
 struct imld_rows_write;
 struct imld_job_end {
     struct imld_write write;
     int64_t number;
     enum imld_verb verb;
-    const char *reason; /* JSON or NULL */
-    const char *result; /* JSON or NULL */
-    const char *error;  /* JSON or NULL */
+    const char *reason;                 /* JSON or NULL */
+    const char *result;                 /* JSON or NULL */
+    const char *error;                  /* JSON or NULL */
     const struct imld_rows_write *rows; /* may be NULL */
 };
 void imld_job_end_prepare(struct imld_job_end *request);
@@ -129,8 +133,8 @@ struct imld_job_opened {
     int64_t number;
     const char *split;      /* hash of the split */
     const char *cpu_kernel; /* an event tells when it differs from the one of the last checkpoint */
-    int64_t resumed_step;   /* step of the checkpoint it goes on from; 0: from the start. Progress is set to it, so
-                               that `best` and `latest` ignore later rows */
+    int64_t resumed_step; /* step of the checkpoint it goes on from; 0: from the start. Progress is
+                             set to it, so that `best` and `latest` ignore later rows */
 };
 void imld_job_opened_prepare(struct imld_job_opened *request);
 
@@ -142,8 +146,8 @@ struct imld_job_event {
 };
 void imld_job_event_prepare(struct imld_job_event *request);
 
-/* At start, before anything is claimed: running → queued (attempt + 1, suspect, losses + 1), or → failed at the third loss of a suspect that
- * ran alone (DESIGN §5). */
+/* At start, before anything is claimed: running → queued (attempt + 1, suspect, losses + 1), or →
+ * failed at the third loss of a suspect that ran alone (DESIGN §5). */
 struct imld_jobs_recover {
     struct imld_write write;
     int64_t requeued, failed; /* out */
@@ -156,9 +160,9 @@ IML_MUST_USE enum iml_code imld_job_get(struct imld_reader *reader, int64_t numb
                                         struct imld_job *job, struct iml_error *error);
 
 struct imld_job_filter {
-    unsigned states;     /* bit (1 << state) each; 0: all */
+    unsigned states;                /* bit (1 << state) each; 0: all */
     const char *owner, *tag, *name; /* NULL: any; name: a part of it, case-insensitive */
-    int64_t before;      /* numbers below this one (the cursor); 0: from the newest */
+    int64_t before;                 /* numbers below this one (the cursor); 0: from the newest */
     size_t limit;
 };
 /* Newest first. visit borrows the job (spec included). false from visit ends the walk. */
@@ -173,22 +177,29 @@ IML_MUST_USE enum iml_code imld_jobs_ahead(struct imld_reader *reader, int64_t n
                                            struct iml_error *error);
 
 /* Jobs by state: counts[state]. */
-IML_MUST_USE enum iml_code imld_jobs_count(struct imld_reader *reader,
-                                           int64_t counts[IMLD_STATES], struct iml_error *error);
+IML_MUST_USE enum iml_code imld_jobs_count(struct imld_reader *reader, int64_t counts[IMLD_STATES],
+                                           struct iml_error *error);
 
-/* The newest earlier job whose resolved spec (without name, note, tags, priority) is the same; 0: none. */
+/* The newest earlier job whose resolved spec (without name, note, tags, priority) is the same; 0:
+ * none. */
 IML_MUST_USE enum iml_code imld_job_identical(struct imld_reader *reader, const char *spec,
                                               int64_t *number, struct iml_error *error);
+
+/* The kinds of events, with a sentence each. */
+struct imld_event_kind {
+    const char *name, *help;
+};
+extern const struct imld_event_kind imld_event_kinds[];
+extern const size_t imld_event_kind_count;
 
 struct imld_event {
     int64_t id, job, time_ms;
     const char *kind, *actor, *data; /* data: JSON object or NULL; borrowed during visit */
 };
 /* Events with id > after, oldest first; job 0: of all. */
-IML_MUST_USE enum iml_code imld_events_list(struct imld_reader *reader, int64_t job, int64_t after,
-                                            size_t limit,
-                                            bool (*visit)(void *context,
-                                                          const struct imld_event *event),
-                                            void *context, struct iml_error *error);
+IML_MUST_USE enum iml_code
+imld_events_list(struct imld_reader *reader, int64_t job, int64_t after, size_t limit,
+                 bool (*visit)(void *context, const struct imld_event *event), void *context,
+                 struct iml_error *error);
 
 #endif

@@ -20,7 +20,7 @@ struct imld_rows_write {
     int64_t job;
     const struct imld_point_row *rows; /* borrowed until done */
     size_t count;
-    int64_t step, steps_of;  /* progress */
+    int64_t step, steps_of; /* progress */
     double running_seconds;
 };
 void imld_rows_write_prepare(struct imld_rows_write *request);
@@ -30,14 +30,13 @@ struct imld_point {
     float value; /* NaN or ±inf as its kind says */
 };
 
-/* Points of one metric with from ≤ step ≤ to, ascending, at most `limit`. IML_OK with no visit: there
- * are none. */
-IML_MUST_USE enum iml_code imld_points_read(struct imld_reader *reader, int64_t job,
-                                            const char *metric, int64_t from, int64_t to,
-                                            size_t limit,
-                                            bool (*visit)(void *context,
-                                                          const struct imld_point *point),
-                                            void *context, struct iml_error *error);
+/* Points of one metric with from ≤ step ≤ to, ascending, at most `limit`. IML_OK with no visit:
+ * there are none. */
+IML_MUST_USE enum iml_code
+imld_points_read(struct imld_reader *reader, int64_t job, const char *metric, int64_t from,
+                 int64_t to, size_t limit,
+                 bool (*visit)(void *context, const struct imld_point *point), void *context,
+                 struct iml_error *error);
 
 /* Names of the metrics that have rows, in order of first appearance. */
 IML_MUST_USE enum iml_code imld_points_metrics(struct imld_reader *reader, int64_t job,
@@ -45,16 +44,15 @@ IML_MUST_USE enum iml_code imld_points_metrics(struct imld_reader *reader, int64
                                                void *context, struct iml_error *error);
 
 /* Newest point of each metric with step ≤ `step` (rows beyond belong to a time before a crash). */
-IML_MUST_USE enum iml_code imld_points_latest(struct imld_reader *reader, int64_t job,
-                                              int64_t step,
+IML_MUST_USE enum iml_code imld_points_latest(struct imld_reader *reader, int64_t job, int64_t step,
                                               bool (*visit)(void *context, const char *metric,
                                                             const struct imld_point *point),
                                               void *context, struct iml_error *error);
 
 /* The best finite value (first of equals) with step ≤ `step`; found = false: there is none. */
 IML_MUST_USE enum iml_code imld_points_best(struct imld_reader *reader, int64_t job,
-                                            const char *metric, bool is_higher_better,
-                                            int64_t step, struct imld_point *best, bool *found,
+                                            const char *metric, bool is_higher_better, int64_t step,
+                                            struct imld_point *best, bool *found,
                                             struct iml_error *error);
 
 #endif

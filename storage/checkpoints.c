@@ -1,0 +1,243 @@
+/* checkpoints.c: writing checkpoints: files first, durable, then one transaction with their rows,
+ * the metric rows and the pruning of older ones (DESIGN §6).
+ *
+ * A file is called NAME.HASH.safetensors with the first digits of its SHA-256, so that a new `best`
+ * never touches the file of the old one before its row is committed. */
+#include "storage/checkpoints.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "storage/events.h"
+#include "storage/paths.h"
+#include "storage/rows.h"
+#include "storage/safetensors.h"
+#include "storage/state.h"
+#include "storage/transitions.h"
+
+#define FILES_MAX 8
+#define FILE_NAME_MAX 96
+
+/* A file on its way. */
+struct written {
+    const struct imld_checkpoint_file *file;
+    char name[FILE_NAME_MAX];
+    char sha256[65];
+    int64_t bytes;
+    bool is_new; /* no file of that content was there before */
+};
+
+struct checkpoint_commit {
+    struct imld_write write;
+    int64_t job;
+    const struct written *written;
+    size_t count, keep;
+    const struct imld_rows_write *rows;
+};
+
+static enum iml_code job_path(const struct imld_storage *storage, int64_t job, const char *name,
+                              char path[PATH_MAX], struct iml_error *error)
+{
+    if (imld_path_checkpoint(path, storage->folder, job, name)) return IML_OK;
+    return iml_error_set(error, IML_ERROR_ARGUMENT, "the path of a checkpoint is too long");
+}
+
+/* ---- the transaction ---- */
+
+/* The file that the row names now, if it is another one, goes after the commit. */
+static enum iml_code replace_file(struct imld_database *database, int64_t job, const char *name,
+                                  const char *new_file, struct iml_error *error)
+{
+    char path[PATH_MAX];
+    const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_text(name),
+                                      imld_bind_end()};
+    sqlite3_stmt *statement =
+        imld_statement(&database->connection,
+                       "SELECT file FROM checkpoints WHERE job = ?1 AND name = ?2", binds, error);
+    if (!statement) return imld_failed(error);
+    bool has_row = false;
+    enum iml_code code = imld_statement_step(&database->connection, statement, &has_row, error);
+    const char *file = has_row ? imld_column_text(statement, 0) : NULL;
+    if (code == IML_OK && file && strcmp(file, new_file) != 0) {
+        code = job_path(database->storage, job, file, path, error);
+        if (code == IML_OK) code = imld_effects_unlink(&database->effects, path, error);
+    }
+    imld_statement_end(statement);
+    return code;
+}
+
+static enum iml_code insert_one(struct imld_database *database, int64_t job,
+                                const struct written *written, struct iml_error *error)
+{
+    const struct imld_bind binds[] = {imld_bind_integer(job),
+                                      imld_bind_text(written->file->name),
+                                      imld_bind_integer(written->file->step),
+                                      imld_bind_integer(written->bytes),
+                                      imld_bind_integer(database->now_ms),
+                                      imld_bind_text(written->sha256),
+                                      imld_bind_text(written->name),
+                                      imld_bind_end()};
+    const enum iml_code code =
+        replace_file(database, job, written->file->name, written->name, error);
+    if (code != IML_OK) return code;
+    return imld_sql_run(&database->connection,
+                        "INSERT OR REPLACE INTO checkpoints"
+                        " (job, name, step, bytes, created_ms, sha256, file)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                        binds, error);
+}
+
+/* step-… checkpoints beyond the newest `keep`. */
+static enum iml_code prune(struct imld_database *database, int64_t job, size_t keep,
+                           struct iml_error *error)
+{
+    const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_integer((int64_t)keep),
+                                      imld_bind_end()};
+    sqlite3_stmt *statement =
+        imld_statement(&database->connection,
+                       "DELETE FROM checkpoints WHERE job = ?1 AND name IN"
+                       " (SELECT name FROM checkpoints WHERE job = ?1 AND name LIKE 'step-%'"
+                       "  ORDER BY step DESC LIMIT -1 OFFSET ?2) RETURNING file",
+                       binds, error);
+    if (!statement) return imld_failed(error);
+    enum iml_code code = IML_OK;
+    bool has_row = true;
+    while (code == IML_OK && has_row) {
+        char path[PATH_MAX];
+        code = imld_statement_step(&database->connection, statement, &has_row, error);
+        if (code != IML_OK || !has_row) break;
+        code = job_path(database->storage, job, imld_column_text(statement, 0), path, error);
+        if (code == IML_OK) code = imld_effects_unlink(&database->effects, path, error);
+    }
+    imld_statement_end(statement);
+    return code;
+}
+
+static enum iml_code write_event(struct imld_database *database,
+                                 const struct checkpoint_commit *request, struct iml_error *error)
+{
+    struct imld_text data = {0};
+    imld_text_add(&data, "{\"names\":[");
+    for (size_t i = 0; i < request->count; i++) {
+        if (i > 0) imld_text_add(&data, ",");
+        imld_text_json_string(&data, request->written[i].file->name);
+    }
+    imld_text_printf(&data, "],\"step\":%lld}", (long long)request->written[0].file->step);
+    const enum iml_code code =
+        data.has_failed
+            ? iml_error_set(error, IML_ERROR_MEMORY, "no memory for an event")
+            : imld_event_write(database, request->job, "checkpoint", NULL, data.bytes, error);
+    imld_text_clear(&data);
+    return code;
+}
+
+static enum iml_code clear_suspicion(struct imld_database *database, int64_t job,
+                                     struct iml_error *error)
+{
+    const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_end()};
+    return imld_sql_run(&database->connection,
+                        "UPDATE jobs SET is_suspect = 0, losses = 0, revision = revision + 1"
+                        " WHERE number = ?1",
+                        binds, error);
+}
+
+static enum iml_code apply(struct imld_write *self, struct imld_database *database,
+                           struct iml_error *error)
+{
+    const struct checkpoint_commit *request = (const struct checkpoint_commit *)self;
+    struct imld_standing standing;
+    enum iml_code code = imld_standing_get(&database->connection, request->job, &standing, error);
+    if (code == IML_OK && standing.state != IMLD_RUNNING)
+        code = iml_error_set(error, IML_ERROR_CONFLICT, "job %lld is not running",
+                             (long long)request->job);
+    if (code == IML_OK && request->rows) code = imld_rows_apply(database, request->rows, error);
+    for (size_t i = 0; code == IML_OK && i < request->count; i++)
+        code = insert_one(database, request->job, &request->written[i], error);
+    if (code == IML_OK) code = prune(database, request->job, request->keep, error);
+    if (code == IML_OK) code = clear_suspicion(database, request->job, error);
+    if (code == IML_OK) code = write_event(database, request, error);
+    return code;
+}
+
+/* ---- the files ---- */
+
+static enum iml_code write_file(const struct imld_storage *storage, int64_t job,
+                                struct written *written, struct iml_error *error)
+{
+    char temporary[PATH_MAX];
+    char path[PATH_MAX];
+    char name[FILE_NAME_MAX];
+    (void)snprintf(name, sizeof name, "%s.tmp", written->file->name);
+    enum iml_code code = job_path(storage, job, name, temporary, error);
+    if (code == IML_OK)
+        code = imld_safetensors_write(temporary, written->file, &written->bytes, written->sha256,
+                                      error);
+    if (code != IML_OK) return code;
+    (void)snprintf(written->name, sizeof written->name, "%s.%.16s.safetensors", written->file->name,
+                   written->sha256);
+    code = job_path(storage, job, written->name, path, error);
+    written->is_new = access(path, F_OK) != 0;
+    if (code == IML_OK && imld_io()->rename(temporary, path) != 0)
+        code = imld_io_error(error, "rename", temporary);
+    if (code != IML_OK) {
+        written->name[0] = '\0';
+        (void)imld_io()->unlink(temporary);
+    }
+    return code;
+}
+
+/* Takes back what is not committed; what can't be removed now is an orphan, found at the next
+ * start. */
+static void remove_new(const struct imld_storage *storage, int64_t job,
+                       const struct written *written, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char path[PATH_MAX];
+        struct iml_error ignored = {0};
+        if (!written[i].is_new || written[i].name[0] == '\0') continue;
+        if (job_path(storage, job, written[i].name, path, &ignored) == IML_OK)
+            (void)imld_io()->unlink(path);
+    }
+}
+
+static enum iml_code write_files(const struct imld_storage *storage, int64_t job,
+                                 struct written *written, size_t count, struct iml_error *error)
+{
+    char folder[PATH_MAX];
+    enum iml_code code = job_path(storage, job, NULL, folder, error);
+    if (code == IML_OK) code = imld_io_make_folders(folder, 0700, error);
+    for (size_t i = 0; code == IML_OK && i < count; i++)
+        code = write_file(storage, job, &written[i], error);
+    if (code == IML_OK) code = imld_io_sync_folder(folder, error);
+    return code;
+}
+
+enum iml_code imld_checkpoint_write(struct imld_storage *storage, int64_t job,
+                                    const struct imld_checkpoint_file *files, size_t file_count,
+                                    size_t keep, const struct imld_rows_write *rows,
+                                    struct iml_error *error)
+{
+    struct iml_error local = {0};
+    struct iml_error *const why = error ? error : &local;
+    struct written written[FILES_MAX] = {{0}};
+    assert(file_count > 0 && file_count <= FILES_MAX && (!rows || rows->job == job));
+    for (size_t i = 0; i < file_count; i++) written[i].file = &files[i];
+    enum iml_code code = write_files(storage, job, written, file_count, why);
+    if (code == IML_OK) {
+        struct checkpoint_commit request = {.write = {.apply = apply},
+                                            .job = job,
+                                            .written = written,
+                                            .count = file_count,
+                                            .keep = keep,
+                                            .rows = rows};
+        code = imld_storage_run(storage, &request.write);
+        if (code != IML_OK) *why = request.write.error;
+    }
+    if (code != IML_OK && code != IML_ERROR_IN_DOUBT) remove_new(storage, job, written, file_count);
+    return code;
+}

@@ -1,0 +1,68 @@
+/* orphans.c: at start, files below checkpoints/ that no row names: temporaries, files whose
+ * transaction never came, pruned ones that a crash left behind (DESIGN §6). */
+#include <dirent.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "storage/jobs.h"
+#include "storage/paths.h"
+#include "storage/state.h"
+
+static bool is_dot(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static void remove_file(struct imld_storage *storage, const char *path)
+{
+    struct iml_error error = {0};
+    if (imld_io()->unlink(path) == 0) {
+        imld_storage_log(storage, "info", "removed the orphan %s", path);
+        return;
+    }
+    imld_io_error(&error, "remove the orphan", path);
+    imld_storage_log(storage, "warn", "%s (%s)", error.what, path);
+}
+
+static void clean_job(struct imld_storage *storage, struct imld_connection *connection, int64_t job,
+                      const char *folder)
+{
+    DIR *files = opendir(folder);
+    bool is_empty = true;
+    if (!files) return;
+    for (const struct dirent *entry = readdir(files); entry; entry = readdir(files)) {
+        char path[PATH_MAX];
+        struct iml_error error = {0};
+        int64_t count = 0;
+        if (is_dot(entry->d_name)) continue;
+        const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_text(entry->d_name),
+                                          imld_bind_end()};
+        const enum iml_code code = imld_sql_integer(
+            connection, "SELECT count(*) FROM checkpoints WHERE job = ?1 AND file = ?2", binds,
+            &count, &error);
+        if (code != IML_OK || count > 0) {
+            is_empty = false;
+            continue;
+        }
+        if (imld_path_start(path, folder) && imld_path_append(path, entry->d_name))
+            remove_file(storage, path);
+    }
+    (void)closedir(files);
+    if (is_empty) (void)imld_io()->rmdir(folder); /* not empty after all: it stays */
+}
+
+void imld_orphans_remove(struct imld_storage *storage, struct imld_connection *connection)
+{
+    char root[PATH_MAX];
+    if (!imld_storage_path(storage, "checkpoints", root)) return;
+    DIR *jobs = opendir(root);
+    if (!jobs) return;
+    for (const struct dirent *entry = readdir(jobs); entry; entry = readdir(jobs)) {
+        char folder[PATH_MAX];
+        int64_t job = 0;
+        if (!imld_job_number(entry->d_name, &job)) continue; /* not ours */
+        if (imld_path_checkpoint(folder, storage->folder, job, NULL))
+            clean_job(storage, connection, job, folder);
+    }
+    (void)closedir(jobs);
+}
