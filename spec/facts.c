@@ -44,11 +44,13 @@ static uint64_t validation_batch(const struct imld_facts *facts)
     return least(500, facts->validation);
 }
 
-static const struct {
+struct function {
     const char *name;
     uint64_t (*value)(const struct imld_facts *facts);
     const char *help;
-} functions[] = {
+};
+
+static const struct function functions[] = {
     {"@curvature_batch", curvature_batch, "500, or data.train if that is less"},
     {"@inner_batch", inner_batch, "128, or data.train if that is less"},
     {"@test", test, "all images of the test split"},
@@ -57,23 +59,24 @@ static const struct {
     {"@validation_batch", validation_batch, "500, or data.validation if that is less"},
 };
 
-static const size_t function_count = sizeof functions / sizeof functions[0];
+static const struct function *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        if (strcmp(functions[i].name, name) == 0) return &functions[i];
+    }
+    return NULL;
+}
 
 uint64_t imld_facts_value(const char *name, const struct imld_facts *facts)
 {
-    for (size_t i = 0; i < function_count; i++) {
-        if (strcmp(functions[i].name, name) == 0) return functions[i].value(facts);
-    }
-    assert(!"a default names a function that is not in the table");
-    return IMLD_UNKNOWN;
+    const struct function *const function = find(name);
+    assert(function); /* a row of fields.c names it */
+    return function->value(facts);
 }
 
 bool imld_facts_has(const char *name, const char **help)
 {
-    for (size_t i = 0; i < function_count; i++) {
-        if (strcmp(functions[i].name, name) != 0) continue;
-        if (help) *help = functions[i].help;
-        return true;
-    }
-    return false;
+    const struct function *const function = find(name);
+    if (function && help) *help = function->help;
+    return function != NULL;
 }
