@@ -66,7 +66,7 @@ static void leave_kinks(struct point *point)
 /* point + h·direction */
 static struct point shifted(const struct point *point, double h, const struct point *direction)
 {
-    struct point result;
+    struct point result = {0};
     for (size_t i = 0; i < MAX; i++) {
         result.x[i] = point->x[i] + (iml_real)h * direction->x[i];
         result.theta[i] = point->theta[i] + (iml_real)h * direction->theta[i];

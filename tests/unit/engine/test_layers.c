@@ -322,7 +322,7 @@ static void test_checker_finds_wrong_first_derivatives(void **state)
     errors = errors_of_mutant(&mutant);
     assert_true(errors.adjoint > 1e-3);
     assert_false(kernel_errors_pass(&errors));
-    errors = (struct kernel_errors){.adjoint = NAN}; /* not a number is no pass */
+    errors = (struct kernel_errors){.adjoint = (double)NAN}; /* not a number is no pass */
     assert_false(kernel_errors_pass(&errors));
 }
 

@@ -10,7 +10,7 @@
 
 #include "../check.h"
 
-enum { TASKS = 1000 };
+enum { TASKS = 500 };
 
 static const unsigned sizes[] = {1, 2, 4, 7};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
