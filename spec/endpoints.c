@@ -17,7 +17,7 @@ const struct imld_endpoint imld_endpoints[] = {
      "The daemon's version, limits, load and storage."},
     {"datasets_list", "GET", "/v1/datasets", IMLD_RIGHT_READ, "", NULL, "200 503",
      "The data sets under the data roots, with form, shape, classes and counts of images."},
-    {"jobs_create", "POST", "/v1/jobs", IMLD_RIGHT_SUBMIT, "dry_run", JSON, "200 201 400 413 415 422 503",
+    {"jobs_create", "POST", "/v1/jobs", IMLD_RIGHT_SUBMIT, "dry_run", JSON, "200 201 400 410 413 415 422 503",
      "Submits a job: 201 and its Location once it is durable; with dry_run=true 200 with the resolved spec and planned memory, and nothing is stored."},
     {"jobs_list", "GET", "/v1/jobs", IMLD_RIGHT_READ, "state owner tag name limit cursor", NULL, "200 400",
      "Jobs, newest first, filtered; cursor continues a list."},

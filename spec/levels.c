@@ -57,11 +57,8 @@ const struct imld_field *imld_row_of(unsigned algorithms, const char *path)
 static enum condition condition_of_default(const struct imld_field *sibling, const char *words)
 {
     if (!sibling->fallback || sibling->fallback[0] != '"') return OPEN;
-    char word[64] = "";
     const size_t length = strlen(sibling->fallback) - 2; /* without the quotes */
-    assert(length < sizeof word);
-    memcpy(word, sibling->fallback + 1, length);
-    return imld_choices_have(words, word) ? HOLDS : FAILS;
+    return imld_choices_have_part(words, sibling->fallback + 1, length) ? HOLDS : FAILS;
 }
 
 static enum condition condition_of(unsigned algorithms, const struct imld_level *level,

@@ -69,7 +69,11 @@ bool imld_nearest_choice(const char *word, const char *choices, char *out, size_
 
 bool imld_choices_have(const char *choices, const char *word)
 {
-    const size_t length = strlen(word);
+    return imld_choices_have_part(choices, word, strlen(word));
+}
+
+bool imld_choices_have_part(const char *choices, const char *word, size_t length)
+{
     for (const char *choice = choices; *choice;) {
         const size_t bytes = strcspn(choice, "|");
         if (bytes == length && memcmp(choice, word, bytes) == 0) return true;

@@ -20,4 +20,7 @@ bool imld_nearest_choice(const char *word, const char *choices, char *out, size_
 /* Whether "a|b|c" has the word. */
 bool imld_choices_have(const char *choices, const char *word);
 
+/* The same for the first `length` bytes of word. */
+bool imld_choices_have_part(const char *choices, const char *word, size_t length);
+
 #endif

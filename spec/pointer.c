@@ -73,7 +73,10 @@ static void excerpt_text(char out[IMLD_EXCERPT_BYTES], const char *text)
     size_t length = 0;
     out[length++] = '"';
     for (size_t i = 0; i < shown; i++) {
-        out[length++] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+        const bool is_control = (unsigned char)text[i] < 0x20 || text[i] == 0x7f;
+        out[length] = text[i];
+        if (is_control) out[length] = '?';
+        length++;
     }
     out[length] = '\0';
     if (text[shown] != '\0') append(out, IMLD_EXCERPT_BYTES, ellipsis, sizeof ellipsis - 1);
@@ -109,6 +112,15 @@ void imld_excerpt(char out[IMLD_EXCERPT_BYTES], const json_t *value)
         append(out, IMLD_EXCERPT_BYTES, "an object", 9);
         break;
     }
+}
+
+json_t *imld_json_readable(const json_t *value)
+{
+    const union {
+        const json_t *given;
+        json_t *readable;
+    } same = {.given = value};
+    return same.readable;
 }
 
 size_t imld_characters(const char *text)

@@ -18,6 +18,9 @@ void imld_pointer_item(char out[IMLD_POINTER_BYTES], const char *base, size_t i)
 /* What the client wrote, for a detail: "\"abc…\"", "3.5", "a list of 3", "an object", "null". */
 void imld_excerpt(char out[IMLD_EXCERPT_BYTES], const json_t *value);
 
+/* The same value: jansson 2.14 iterates only over what it may write. For reading. */
+json_t *imld_json_readable(const json_t *value);
+
 /* Characters of UTF-8 text. */
 size_t imld_characters(const char *text);
 

@@ -188,7 +188,7 @@ static void refuse_unknown(struct resolver *resolver, const struct imld_level *l
 {
     const char *name = NULL;
     json_t *value = NULL;
-    json_object_foreach((json_t *)(uintptr_t)level->object, name, value)
+    json_object_foreach(imld_json_readable(level->object), name, value)
     {
         char pointer[IMLD_POINTER_BYTES], hint[IMLD_POINTER_BYTES + 32] = "";
         if (imld_level_has(level, name)) continue;
@@ -233,7 +233,7 @@ static bool is_deeper(const json_t *value, unsigned left)
     }
     const char *name = NULL;
     json_t *item = NULL;
-    json_object_foreach((json_t *)(uintptr_t)value, name, item)
+    json_object_foreach(imld_json_readable(value), name, item)
     {
         if (is_deeper(item, left - 1)) return true;
     }

@@ -16,16 +16,16 @@ struct nearest {
 };
 
 /* One path, of a field or of a section above it. */
-static void consider(struct nearest *nearest, const char *name, const char *parent,
-                     const char *path, size_t length)
+static void consider(struct nearest *nearest, const char *name, const char *beside,
+                     const char *full, size_t length)
 {
     char candidate[128];
     if (length >= sizeof candidate) return;
-    memcpy(candidate, path, length);
+    memcpy(candidate, full, length);
     candidate[length] = '\0';
     const char *const slash = strrchr(candidate, '/');
     const size_t before = (size_t)(slash - candidate);
-    const bool is_sibling = strlen(parent) == before && strncmp(parent, candidate, before) == 0;
+    const bool is_sibling = strlen(beside) == before && strncmp(beside, candidate, before) == 0;
     const unsigned distance = imld_distance(name, slash + 1);
     /* away from here only the same name is worth telling, or nearly so */
     const unsigned cost = distance + !is_sibling;

@@ -40,7 +40,7 @@ static json_t *resolve_or_fail(const char *text)
 
 static json_t *at(const json_t *spec, const char *pointer)
 {
-    return (json_t *)(uintptr_t)imld_json_at(spec, pointer);
+    return imld_json_readable(imld_json_at(spec, pointer));
 }
 
 /* Every value of `part` stands in `whole`, at the same place. */
@@ -52,7 +52,7 @@ static void assert_within(const json_t *part, const json_t *whole)
         assert_true(json_equal(part, whole));
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)part, name, value)
+    json_object_foreach(imld_json_readable(part), name, value)
     {
         assert_non_null(json_object_get(whole, name));
         assert_within(value, json_object_get(whole, name));
@@ -65,7 +65,7 @@ static size_t leaves(const json_t *value)
     const char *name = NULL;
     json_t *item = NULL;
     if (!json_is_object(value)) return 1;
-    json_object_foreach((json_t *)(uintptr_t)value, name, item) count += leaves(item);
+    json_object_foreach(imld_json_readable(value), name, item) count += leaves(item);
     return count;
 }
 
