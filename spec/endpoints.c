@@ -7,6 +7,10 @@
 const struct imld_endpoint imld_endpoints[] = {
     {"page", "GET", "/", IMLD_RIGHT_NONE, "", NULL, "200 304",
      "The page: jobs with state, progress, best value and a curve."},
+    {"page_script", "GET", "/page.js", IMLD_RIGHT_NONE, "", NULL, "200 304",
+     "The page's script: a file of its own, since the page's policy allows none inside of it."},
+    {"page_style", "GET", "/page.css", IMLD_RIGHT_NONE, "", NULL, "200 304",
+     "The page's style."},
     {"healthz", "GET", "/healthz", IMLD_RIGHT_NONE, "", NULL, "200",
      "200 as long as the process answers."},
     {"readyz", "GET", "/readyz", IMLD_RIGHT_NONE, "", NULL, "200 503",

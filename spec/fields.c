@@ -115,6 +115,8 @@ const struct imld_field imld_fields[] = {
      "Nesterov's form of momentum; needs a momentum above 0 (MATH §1)."},
     {"/meta/optimizer/rho", "kind=rmsprop", IMLD_IML, IMLD_NUMBER, "0.99", 0, BELOW_ONE, 0, 0, NULL, "", false,
      "Decay of RMSprop's mean of squared gradients (MATH §1)."},
+    {"/meta/solver/damping", "kind=cg", IMLD_IML, IMLD_NUMBER, "0", 0, HUGE, 0, 0, NULL, "", false,
+     "δ: the solver inverts H + δI (MATH §4)."},
     {"/meta/solver/kind", NULL, IMLD_IML, IMLD_CHOICE, "\"neumann\"", 0, 0, 0, 0, "identity|neumann|cg", "", false,
      "How q ≈ H⁻¹v is estimated from products with H (MATH §4)."},
     {"/meta/solver/precondition", "kind=neumann", IMLD_IML, IMLD_CHOICE, "\"none\"", 0, 0, 0, 0, "none|l2", "", false,

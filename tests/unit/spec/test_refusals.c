@@ -103,7 +103,7 @@ static const struct bad table[] = {
     {IML("\"meta\":{\"solver\":{\"step_size\":0}}"), "/meta/solver/step_size", "\"auto\" or a number"},
     {IML("\"meta\":{\"solver\":{\"step_size\":\"Auto\"}}"), "/meta/solver/step_size", NULL},
     {IML("\"meta\":{\"solver\":{\"terms\":10001}}"), "/meta/solver/terms", NULL},
-    {IML("\"meta\":{\"solver\":{\"damping\":1}}"), "/meta/solver/damping", "unknown field"},
+    {IML("\"meta\":{\"solver\":{\"damping\":1}}"), "/meta/solver/damping", "it needs cg in"},
     /* evaluation, stopping, checkpoints */
     {IML("\"evaluation\":{\"every_steps\":5}"), "/evaluation/every_steps", "supervised"},
     {SUP("\"evaluation\":{\"every_updates\":5}"), "/evaluation/every_updates", "iml"},
