@@ -6,26 +6,29 @@
 
 #include "engine/trainer/run.h"
 
+/* Which runs have it. */
+enum scope { ALL_RUNS, META_RUNS /* with λ */, RELATIVE_RUNS /* warm-up to a relative norm */ };
+
 struct scalar {
     const char *name;
     enum iml_item_type type;
     size_t offset; /* in struct iml_state */
-    bool is_meta;  /* of trainers with λ alone */
+    enum scope scope;
 };
 
 /* clang-format off */
 static const struct scalar scalars[] = {
-    {"state/step",              IML_ITEM_U64, offsetof(struct iml_state, step),              false},
-    {"state/is_evaluation_due", IML_ITEM_U64, offsetof(struct iml_state, is_evaluation_due), false},
-    {"state/seen_steps",        IML_ITEM_U64, offsetof(struct iml_state, seen_steps),        false},
-    {"state/seen_correct",      IML_ITEM_U64, offsetof(struct iml_state, seen_correct),      false},
-    {"state/seen_loss",         IML_ITEM_F64, offsetof(struct iml_state, seen_loss),         false},
-    {"state/first_loss",        IML_ITEM_F64, offsetof(struct iml_state, first_loss),        false},
-    {"state/last_loss",         IML_ITEM_F64, offsetof(struct iml_state, last_loss),         false},
-    {"state/update",            IML_ITEM_U64, offsetof(struct iml_state, update),            true},
-    {"state/steps_left",        IML_ITEM_U64, offsetof(struct iml_state, steps_left),        true},
-    {"state/is_warm",           IML_ITEM_U64, offsetof(struct iml_state, is_warm),           true},
-    {"state/monitored_norm",    IML_ITEM_F64, offsetof(struct iml_state, monitored_norm),    true},
+    {"state/step",              IML_ITEM_U64, offsetof(struct iml_state, step),              ALL_RUNS},
+    {"state/is_evaluation_due", IML_ITEM_U64, offsetof(struct iml_state, is_evaluation_due), ALL_RUNS},
+    {"state/seen_steps",        IML_ITEM_U64, offsetof(struct iml_state, seen_steps),        ALL_RUNS},
+    {"state/seen_correct",      IML_ITEM_U64, offsetof(struct iml_state, seen_correct),      ALL_RUNS},
+    {"state/seen_loss",         IML_ITEM_F64, offsetof(struct iml_state, seen_loss),         ALL_RUNS},
+    {"state/first_loss",        IML_ITEM_F64, offsetof(struct iml_state, first_loss),        ALL_RUNS},
+    {"state/last_loss",         IML_ITEM_F64, offsetof(struct iml_state, last_loss),         ALL_RUNS},
+    {"state/update",            IML_ITEM_U64, offsetof(struct iml_state, update),            META_RUNS},
+    {"state/steps_left",        IML_ITEM_U64, offsetof(struct iml_state, steps_left),        META_RUNS},
+    {"state/is_warm",           IML_ITEM_U64, offsetof(struct iml_state, is_warm),           META_RUNS},
+    {"state/monitored_norm",    IML_ITEM_F64, offsetof(struct iml_state, monitored_norm),    RELATIVE_RUNS},
 };
 /* clang-format on */
 
@@ -39,12 +42,20 @@ void iml_state_initialize(struct iml_trainer *self)
     if (self->methods->is_meta) iml_knowledge_initialize(&self->knowledge);
 }
 
+static bool is_in_scope(const struct iml_trainer *self, enum scope scope)
+{
+    const struct iml_until *until = &self->options.inner.warmup_until;
+    if (scope == ALL_RUNS) return true;
+    if (!self->methods->is_meta) return false;
+    return scope == META_RUNS || (until->gradient_norm > 0 && until->is_relative);
+}
+
 static enum iml_code register_scalars(struct iml_trainer *self, struct iml_error *error)
 {
     enum iml_code code = IML_OK;
     for (size_t i = 0; i < sizeof scalars / sizeof scalars[0] && code == IML_OK; i++) {
         const struct scalar *scalar = &scalars[i];
-        if (scalar->is_meta && !self->methods->is_meta) continue;
+        if (!is_in_scope(self, scalar->scope)) continue;
         struct iml_item item = {.type = scalar->type, .data = (char *)self->state + scalar->offset};
         memcpy(item.name, scalar->name, strlen(scalar->name) + 1);
         code = iml_registry_add(&self->registry, &item, error);

@@ -181,7 +181,7 @@ struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer)
     return (struct iml_progress){
         .step = state->step,
         .steps_of = trainer->methods->steps_of(trainer),
-        .update = state->update,
+        .update = trainer->methods->is_meta ? state->update : 0,
         .updates_of = trainer->methods->is_meta ? trainer->options.meta.updates : 0,
         .is_evaluation_due = state->is_evaluation_due != 0,
         .is_finished = trainer->methods->is_finished(trainer),
@@ -205,9 +205,11 @@ static void forget_orders(struct iml_trainer *self)
 
 enum iml_code iml_trainer_restored(struct iml_trainer *trainer, struct iml_error *error)
 {
+    const bool is_meta = trainer->methods->is_meta;
     forget_orders(trainer);
-    if (trainer->methods->is_meta) iml_knowledge_refresh(&trainer->knowledge);
-    if (trainer->state->is_warm <= 1 && trainer->state->is_evaluation_due <= 1) return IML_OK;
+    if (is_meta) iml_knowledge_refresh(&trainer->knowledge);
+    if (trainer->state->is_evaluation_due <= 1 && (!is_meta || trainer->state->is_warm <= 1))
+        return IML_OK;
     return iml_error_set(error, IML_ERROR_DATA, "the state's flags are neither 0 nor 1");
 }
 

@@ -1,0 +1,99 @@
+/* allocations.c: an interposed malloc that counts; see allocations.h. */
+#include "tests/unit/engine/allocations.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SANITIZER 1
+#endif
+
+static atomic_size_t count;
+
+#ifdef HAS_SANITIZER
+
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *));
+
+static void on_malloc(const volatile void *block, size_t bytes)
+{
+    (void)block, (void)bytes;
+    atomic_fetch_add(&count, 1);
+}
+
+static void on_free(const volatile void *block)
+{
+    (void)block;
+}
+
+size_t allocations_count(void)
+{
+    static atomic_bool is_installed;
+    if (!atomic_exchange(&is_installed, true))
+        (void)__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+    return atomic_load(&count);
+}
+
+#else
+
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t n, size_t bytes);
+void *__libc_realloc(void *block, size_t bytes);
+void *__libc_memalign(size_t alignment, size_t bytes);
+void *malloc(size_t bytes);
+void *calloc(size_t n, size_t bytes);
+void *realloc(void *block, size_t bytes);
+void *aligned_alloc(size_t alignment, size_t bytes);
+void *memalign(size_t alignment, size_t bytes);
+int posix_memalign(void **block, size_t alignment, size_t bytes);
+
+void *malloc(size_t bytes)
+{
+    atomic_fetch_add(&count, 1);
+    return __libc_malloc(bytes);
+}
+
+void *calloc(size_t n, size_t bytes)
+{
+    atomic_fetch_add(&count, 1);
+    return __libc_calloc(n, bytes);
+}
+
+void *realloc(void *block, size_t bytes)
+{
+    atomic_fetch_add(&count, 1);
+    return __libc_realloc(block, bytes);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes)
+{
+    atomic_fetch_add(&count, 1);
+    return __libc_memalign(alignment, bytes);
+}
+
+void *memalign(size_t alignment, size_t bytes)
+{
+    atomic_fetch_add(&count, 1);
+    return __libc_memalign(alignment, bytes);
+}
+
+int posix_memalign(void **block, size_t alignment, size_t bytes)
+{
+    enum { NO_MEMORY = 12 }; /* ENOMEM; errno itself stays as it is */
+    atomic_fetch_add(&count, 1);
+    *block = __libc_memalign(alignment, bytes);
+    return *block ? 0 : NO_MEMORY;
+}
+
+size_t allocations_count(void)
+{
+    return atomic_load(&count);
+}
+
+#endif

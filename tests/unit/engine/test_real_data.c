@@ -1,0 +1,98 @@
+/* test_real_data.c: the job of DESIGN §4, cut short, on Fashion-MNIST. It looks for the set in
+ * IMLD_TEST_DATA and in /usr/share/datasets (Debian's package dataset-fashion-mnist), and says what
+ * it skips where neither has it. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/engine/trainer_case.h"
+
+/* NOLINTNEXTLINE(concurrency-mt-unsafe): read before any thread starts */
+#define TEST_DATA getenv("IMLD_TEST_DATA")
+
+static struct iml_set_roots roots(void)
+{
+    static const char *paths[2];
+    size_t count = 0;
+    if (TEST_DATA) paths[count++] = TEST_DATA;
+    paths[count++] = "/usr/share/datasets";
+    return (struct iml_set_roots){.paths = paths, .count = count};
+}
+
+/* Whether the set is there with a train split; says so if it is not. */
+static bool is_present(const char *set)
+{
+    const struct iml_set_roots where = roots();
+    struct iml_set_facts facts;
+    struct iml_error error = {0};
+    const enum iml_code code = iml_set_inspect(&where, set, &facts, &error);
+    if (code == IML_OK && facts.train_images > 0) return true;
+    assert_true(code == IML_OK ||
+                code == IML_ERROR_NOT_FOUND); /* a broken set is no reason to skip */
+    print_message("skipped: no train split of %s in IMLD_TEST_DATA or /usr/share/datasets\n", set);
+    return false;
+}
+
+static struct iml_trainer_options job(const char *set)
+{
+    const struct sets here = {.roots = roots()};
+    struct iml_trainer_options options = case_iml(&here);
+    options.data =
+        (struct iml_data_options){.set = set, .train = 2000, .validation = 500, .test = 1000};
+    options.model = (struct iml_model_options){
+        .hidden = {128, 128}, .hidden_count = 2, .activation = IML_ACTIVATION_RELU};
+    options.inner.optimizer.learning_rate = 1e-3;
+    options.inner.batch = 128;
+    options.inner.warmup_steps = 150;
+    options.inner.steps_per_update = 10;
+    options.meta.knowledge.initial = 1e-4;
+    options.meta.updates = 10;
+    options.meta.validation_batch = 500;
+    options.meta.curvature_batch = 500;
+    options.evaluation_every = 5;
+    options.threads = 2;
+    return options;
+}
+
+static void test_fashion_mnist_facts(void **state)
+{
+    (void)state;
+    if (!is_present("fashion-mnist")) skip();
+    const struct iml_set_roots where = roots();
+    struct iml_set_facts facts;
+    struct iml_error error = {0};
+    assert_int_equal(iml_set_inspect(&where, "fashion-mnist", &facts, &error), IML_OK);
+    assert_int_equal(facts.form, IML_SET_IDX);
+    assert_int_equal(facts.train_images, 60000);
+    assert_int_equal(facts.test_images, 10000);
+    assert_int_equal(facts.classes, 10);
+    assert_int_equal(facts.height * facts.width * facts.channels, 784);
+    for (size_t c = 0; c < 10; c++) assert_int_equal(facts.train_class_images[c], 6000);
+}
+
+static void test_the_job_trains_on_fashion_mnist(void **state)
+{
+    (void)state;
+    if (!is_present("fashion-mnist")) skip();
+    const struct iml_trainer_options options = job("fashion-mnist");
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    struct case_log *log = calloc(1, sizeof *log);
+    assert_non_null(log);
+    (void)case_finish(trainer, log, 1000);
+    for (size_t i = 0; i < log->count; i++) assert_true(isfinite(log->entries[i].value));
+    assert_true(case_last(log, "train/loss") < 0.4);
+    assert_true(case_last(log, "validation/accuracy") > 0.78);
+    assert_true(case_last(log, "test/accuracy") > 0.75);
+    assert_true(case_last(log, "meta/gradient_norm") > 0);
+    iml_trainer_close(trainer);
+    free(log);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fashion_mnist_facts),
+        cmocka_unit_test(test_the_job_trains_on_fashion_mnist),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

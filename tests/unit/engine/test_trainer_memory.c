@@ -1,0 +1,80 @@
+/* test_trainer_memory.c: after open nothing allocates (DESIGN §3). */
+#include <stdlib.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/engine/allocations.h"
+#include "tests/unit/engine/trainer_case.h"
+
+static void test_the_counter_counts(void **state)
+{
+    (void)state;
+    const size_t before = allocations_count();
+    void *volatile block = malloc(10);
+    free(block);
+    block = calloc(1, 10);
+    free(block);
+    block = aligned_alloc(64, 64);
+    free(block);
+    assert_int_equal(allocations_count() - before, 3);
+}
+
+/* 50 inner steps, 3 updates and the evaluations between them. */
+static void count_steps(struct iml_trainer_options options, const struct sets *sets)
+{
+    options.roots = sets->roots;
+    options.threads = 2;
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    struct case_log *log = calloc(1, sizeof *log);
+    assert_non_null(log);
+    const size_t before = allocations_count();
+    const size_t actions = case_finish(trainer, log, 1000);
+    const size_t after = allocations_count();
+    assert_true(actions >= 53);
+    assert_int_equal(after - before, 0);
+    iml_trainer_close(trainer);
+    free(log);
+}
+
+static void test_steps_updates_and_evaluations_allocate_nothing(void **state)
+{
+    const struct sets *sets = *state;
+    struct iml_trainer_options options = case_iml(sets);
+    options.inner.warmup_steps = 20;
+    options.inner.steps_per_update = 10;
+    options.meta.updates = 3;
+    count_steps(options, sets);
+    options = case_iml_until(sets);
+    options.inner.warmup_until.gradient_norm = 1e-30; /* 40 steps, each with its monitored norm */
+    options.inner.steps_per_update = 10;
+    options.meta.updates = 3;
+    count_steps(options, sets);
+    options = case_supervised(sets);
+    options.inner.steps = 50;
+    count_steps(options, sets);
+}
+
+static int set_up(void **state)
+{
+    struct sets *sets = calloc(1, sizeof *sets);
+    assert_non_null(sets);
+    sets_open(sets);
+    case_write_set(sets);
+    *state = sets;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    sets_close(*state);
+    free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_counter_counts),
+        cmocka_unit_test(test_steps_updates_and_evaluations_allocate_nothing),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,169 @@
+/* trainer_case.c: small jobs and their logs; see trainer_case.h. */
+#include "tests/unit/engine/trainer_case.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+void case_write_set(const struct sets *sets)
+{
+    sets_write_idx(sets, "small", 200, 60);
+}
+
+struct iml_trainer_options case_supervised(const struct sets *sets)
+{
+    return (struct iml_trainer_options){
+        .kind = iml_trainer_kind_find("supervised"),
+        .data = {.set = "small", .train = 100, .validation = 40},
+        .model = {.hidden = {12, 9}, .hidden_count = 2, .activation = IML_ACTIVATION_RELU},
+        .inner = {.optimizer = {.kind = iml_optimizer_kind_find("sgd"),
+                                .learning_rate = 0.05,
+                                .momentum = 0.9,
+                                .nesterov = true},
+                  .batch = 24,
+                  .steps = 12},
+        .evaluation_every = 4,
+        .seed = 1,
+        .threads = 1,
+        .roots = sets->roots,
+    };
+}
+
+struct iml_trainer_options case_iml(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_supervised(sets);
+    options.kind = iml_trainer_kind_find("iml");
+    options.inner =
+        (struct iml_inner_options){.optimizer = {.kind = iml_optimizer_kind_find("adam"),
+                                                 .learning_rate = 0.01,
+                                                 .beta1 = 0.9,
+                                                 .beta2 = 0.999,
+                                                 .epsilon = 1e-8},
+                                   .batch = 24,
+                                   .warmup_steps = 6,
+                                   .steps_per_update = 3};
+    options.meta =
+        (struct iml_meta_options){.knowledge = {.kind = iml_knowledge_kind_find("l2_per_parameter"),
+                                                .initial = 1e-3,
+                                                .clamp_high = HUGE_VAL},
+                                  .optimizer = {.kind = iml_optimizer_kind_find("rmsprop"),
+                                                .learning_rate = 0.05,
+                                                .rho = 0.99,
+                                                .epsilon = 1e-8},
+                                  .updates = 4,
+                                  .validation_batch = 32,
+                                  .curvature_batch = 50,
+                                  .solver = {.kind = iml_solver_kind_find("neumann"),
+                                             .terms = 3,
+                                             .precondition = IML_PRECONDITION_L2}};
+    options.evaluation_every = 2;
+    return options;
+}
+
+struct iml_trainer_options case_iml_until(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_iml(sets);
+    options.model.activation = IML_ACTIVATION_TANH;
+    options.inner.warmup_until = (struct iml_until){
+        .gradient_norm = 0.9, .is_relative = true, .min_steps = 4, .max_steps = 40};
+    options.meta.knowledge.kind = iml_knowledge_kind_find("l2_per_layer");
+    options.meta.optimizer = (struct iml_optimizer_options){.kind = iml_optimizer_kind_find("adam"),
+                                                            .learning_rate = 0.05,
+                                                            .beta1 = 0.9,
+                                                            .beta2 = 0.999,
+                                                            .epsilon = 1e-8};
+    options.meta.solver =
+        (struct iml_solver_options){.kind = iml_solver_kind_find("cg"), .terms = 5};
+    return options;
+}
+
+struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel)
+{
+    struct iml_trainer *trainer = NULL;
+    struct iml_error error = {0};
+    if (iml_trainer_open(options, cancel, &trainer, &error) != IML_OK)
+        fail_msg("%s (%s)", error.what, error.where);
+    return trainer;
+}
+
+static void add(struct case_log *log, const char *metric, double value,
+                const struct iml_progress *progress)
+{
+    assert_true(log->count < CASE_ENTRIES_MAX);
+    log->entries[log->count++] = (struct case_entry){
+        .metric = metric,
+        .value = value,
+        .first_loss = progress->first_loss,
+        .last_loss = progress->last_loss,
+        .step = progress->step,
+        .update = progress->update,
+        .flags = (uint64_t)progress->is_evaluation_due | (uint64_t)progress->is_finished << 1};
+}
+
+bool case_act(struct iml_trainer *trainer, struct case_log *log)
+{
+    const struct iml_progress before = iml_trainer_progress(trainer);
+    struct iml_rows rows = {0};
+    struct iml_error error = {0};
+    add(log, NULL, 0, &before);
+    if (before.is_finished && !before.is_evaluation_due) return false;
+    const enum iml_code code = before.is_evaluation_due
+                                   ? iml_trainer_evaluate(trainer, &rows, &error)
+                                   : iml_trainer_step(trainer, &rows, &error);
+    assert_int_equal(code, IML_OK);
+    const struct iml_progress after = iml_trainer_progress(trainer);
+    for (size_t i = 0; i < rows.count; i++)
+        add(log, rows.rows[i].metric, rows.rows[i].value, &after);
+    return true;
+}
+
+size_t case_finish(struct iml_trainer *trainer, struct case_log *log, size_t most)
+{
+    size_t actions = 0;
+    while (actions < most && case_act(trainer, log)) actions++;
+    return actions;
+}
+
+double case_last(const struct case_log *log, const char *metric)
+{
+    for (size_t i = log->count; i > 0; i--) {
+        const struct case_entry *entry = &log->entries[i - 1];
+        if (entry->metric && strcmp(entry->metric, metric) == 0) return entry->value;
+    }
+    fail_msg("no row of %s", metric);
+    return 0;
+}
+
+bool case_has(const struct case_log *log, const char *metric, double value)
+{
+    for (size_t i = 0; i < log->count; i++) {
+        const struct case_entry *entry = &log->entries[i];
+        if (!entry->metric || strcmp(entry->metric, metric) != 0) continue;
+        if (memcmp(&entry->value, &value, sizeof value) == 0) return true;
+    }
+    return false;
+}
+
+void *case_export(const struct iml_trainer *trainer, size_t *bytes)
+{
+    const struct iml_registry *registry = iml_trainer_registry(trainer);
+    *bytes = iml_registry_bytes(registry);
+    void *out = malloc(*bytes);
+    assert_non_null(out);
+    iml_registry_export(registry, out, *bytes);
+    return out;
+}
+
+void case_assert_same(const struct case_log *a, size_t a_first, const struct case_log *b)
+{
+    assert_int_equal(a->count - a_first, b->count);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct case_entry *x = &a->entries[a_first + i], *y = &b->entries[i];
+        if (memcmp(x, y, sizeof *x) == 0) continue;
+        fail_msg("entry %zu: %s %.17g at step %lu, not %s %.17g at step %lu", i,
+                 y->metric ? y->metric : "progress", y->value, (unsigned long)y->step,
+                 x->metric ? x->metric : "progress", x->value, (unsigned long)x->step);
+    }
+}

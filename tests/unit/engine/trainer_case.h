@@ -1,0 +1,54 @@
+/* trainer_case.h: small jobs on a synthetic set, and a log of all that a run tells, for the tests
+ * of trainers. */
+#ifndef IMLD_TESTS_TRAINER_CASE_H
+#define IMLD_TESTS_TRAINER_CASE_H
+
+#include "imld/trainer.h"
+#include "tests/unit/engine/sets.h"
+
+/* Writes the set "small": 4 classes, 200 training and 60 test images. */
+void case_write_set(const struct sets *sets);
+
+/* supervised, sgd with momentum, 12 steps, evaluated every 4. */
+struct iml_trainer_options case_supervised(const struct sets *sets);
+
+/* iml, neumann auto preconditioned, λ per parameter by rmsprop: 6 steps of warm-up, 4 updates, 3
+ * steps each, evaluated every 2 updates. */
+struct iml_trainer_options case_iml(const struct sets *sets);
+
+/* iml, cg, λ per layer by adam, warm-up to a relative gradient norm. */
+struct iml_trainer_options case_iml_until(const struct sets *sets);
+
+struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel);
+
+enum { CASE_ENTRIES_MAX = 2048 };
+
+/* One row, or (metric NULL) one progress before an action; no padding: compared as bytes. */
+struct case_entry {
+    const char *metric;
+    double value, first_loss, last_loss;
+    uint64_t step, update, flags;
+};
+
+struct case_log {
+    struct case_entry entries[CASE_ENTRIES_MAX];
+    size_t count;
+};
+
+/* One action: an evaluation if one is due, else a step. false: the run has ended (nothing was
+ * done). */
+bool case_act(struct iml_trainer *trainer, struct case_log *log);
+
+/* Acts until the run ends, at most `most` times; how often. */
+size_t case_finish(struct iml_trainer *trainer, struct case_log *log, size_t most);
+
+/* The last value of that metric in the log; fails the test if there is none. */
+double case_last(const struct case_log *log, const char *metric);
+bool case_has(const struct case_log *log, const char *metric, double value);
+
+/* The exported registry, to be freed. */
+void *case_export(const struct iml_trainer *trainer, size_t *bytes);
+
+void case_assert_same(const struct case_log *a, size_t a_first, const struct case_log *b);
+
+#endif
