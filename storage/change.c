@@ -155,6 +155,15 @@ void imld_job_opened_prepare(struct imld_job_opened *request)
     request->write.apply = apply_opened;
 }
 
+static enum iml_code list_file(struct imld_database *database, int64_t number, const char *file,
+                               struct iml_error *error)
+{
+    char path[PATH_MAX];
+    if (!imld_path_checkpoint(path, database->storage->folder, number, file)) return IML_OK;
+    return imld_effects_unlink(&database->effects, path, error);
+}
+
+/* The job's files and, after them, its folder. */
 static enum iml_code list_files(struct imld_database *database, int64_t number,
                                 struct iml_error *error)
 {
@@ -165,15 +174,12 @@ static enum iml_code list_files(struct imld_database *database, int64_t number,
     enum iml_code code = IML_OK;
     bool has_row = true;
     while (code == IML_OK && has_row) {
-        char path[PATH_MAX];
         code = imld_statement_step(&database->connection, statement, &has_row, error);
-        if (code != IML_OK || !has_row) break;
-        if (!imld_path_checkpoint(path, database->storage->folder, number,
-                                  imld_column_text(statement, 0)))
-            continue; /* never written under such a name */
-        code = imld_effects_unlink(&database->effects, path, error);
+        if (code == IML_OK && has_row)
+            code = list_file(database, number, imld_column_text(statement, 0), error);
     }
     imld_statement_end(statement);
+    if (code == IML_OK) code = list_file(database, number, NULL, error);
     return code;
 }
 

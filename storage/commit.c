@@ -7,6 +7,7 @@
  * the doubtful frames are not valid it overwrites them, where they are the log is put back into the
  * database, for a failed fsync may have dropped their pages. Until that works the requests wait. */
 #include <assert.h>
+#include <errno.h>
 #include <time.h>
 
 #include "base/io.h"
@@ -174,16 +175,17 @@ static enum iml_code apply_one(struct imld_database *database, struct imld_write
     return code;
 }
 
-/* Files that the commit made useless; one that can't be removed is an orphan, found at the next
- * start. */
+/* Files (and a deleted job's folder) that the commit made useless; what can't be removed is an
+ * orphan, found at the next start. */
 static void unlink_files(struct imld_storage *storage)
 {
-    struct imld_effects *effects = &storage->writer.database.effects;
+    const struct imld_effects *effects = &storage->writer.database.effects;
     for (size_t i = 0; i < effects->file_count; i++) {
         const char *path = effects->files[i];
         struct iml_error error = {0};
-        if (imld_io()->unlink(path) != 0 &&
-            imld_io_error(&error, "remove", path) != IML_ERROR_NOT_FOUND)
+        int result = imld_io()->unlink(path);
+        if (result != 0 && errno == EISDIR) result = imld_io()->rmdir(path);
+        if (result != 0 && imld_io_error(&error, "remove", path) != IML_ERROR_NOT_FOUND)
             imld_storage_log(storage, "warn", "%s (%s)", error.what, path);
     }
 }
