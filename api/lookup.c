@@ -1,0 +1,46 @@
+/* lookup.c: the job of a request's path; see lookup.h. */
+#include "api/lookup.h"
+
+#include <string.h>
+
+#include "api/server.h"
+
+bool imld_lookup_number(const struct imld_request *request, int64_t *number,
+                        struct imld_answer *answer)
+{
+    if (imld_job_number(request->parameters[0], number)) return true;
+    *answer = imld_answer_problem(404, "there is no job %s", request->parameters[0]);
+    return false;
+}
+
+bool imld_lookup_job(const struct imld_request *request, struct imld_reader **reader,
+                     struct imld_job *job, struct imld_answer *answer)
+{
+    struct iml_error error = {0};
+    int64_t number = 0;
+    *reader = NULL;
+    *job = (struct imld_job){0};
+    if (!imld_lookup_number(request, &number, answer)) return false;
+    *reader = imld_reader_take(request->api->storage, &error);
+    if (!*reader) {
+        *answer = imld_answer_error(&error);
+        return false;
+    }
+    const bool needs_owner = request->endpoint->right == IMLD_RIGHT_OWNER;
+    if (imld_job_get(*reader, number, job, &error) != IML_OK) {
+        *answer = error.code == IML_ERROR_NOT_FOUND
+                      ? imld_answer_problem(404, "there is no job %s", request->parameters[0])
+                      : imld_answer_error(&error);
+    } else if (needs_owner && !request->caller.is_admin &&
+               strcmp(job->owner, request->caller.user) != 0) {
+        *answer =
+            imld_answer_problem(403, "job %s belongs to %s; only its owner and admins may do this",
+                                request->parameters[0], job->owner);
+    } else {
+        return true;
+    }
+    imld_job_clear(job);
+    imld_reader_give(*reader);
+    *reader = NULL;
+    return false;
+}

@@ -1,0 +1,157 @@
+/* protocol.c: faults of the protocol that libmicrohttpd lets pass; see protocol.h. */
+#include "api/protocol.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "api/request.h"
+
+enum { AMPERSANDS_MAX = 64 };
+
+bool imld_protocol_target_hangs(const char *uri)
+{
+    size_t count = 0;
+    for (const char *c = uri; *c; c++) count += *c == '&';
+    return count > AMPERSANDS_MAX;
+}
+
+/* ---- headers as a whole ---- */
+
+static bool is_name_character(char c)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~"; /* RFC 9110 5.6.2: token */
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr(others, c));
+}
+
+static enum MHD_Result look_at_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_length, const char *value, size_t value_length)
+{
+    (void)kind;
+    struct imld_problems *problems = context;
+    for (size_t i = 0; i < name_length; i++) {
+        if (is_name_character(name[i])) continue;
+        imld_problems_add(problems, "", "a header's name has a blank or another foreign character");
+        break;
+    }
+    for (size_t i = 0; value && i < value_length; i++) {
+        const unsigned char c = (unsigned char)value[i];
+        if ((c >= 0x20 || c == '\t') && c != 0x7f) continue;
+        imld_problems_add(problems, "", "a header's value has a control character");
+        break;
+    }
+    return problems->total < 4 ? MHD_YES : MHD_NO;
+}
+
+/* ---- one header each ---- */
+
+/* Digits alone: all else the library refuses by itself. */
+static bool is_length(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static void check_host(const struct imld_request *request, bool is_1_0,
+                       struct imld_problems *problems)
+{
+    const unsigned count = request->header_counts[IMLD_HEADER_HOST];
+    const char *host = request->headers[IMLD_HEADER_HOST];
+    if (count > 1)
+        imld_problems_add(problems, "", "Host is there %u times", count);
+    else if (count == 0 && !is_1_0)
+        imld_problems_add(problems, "", "Host is missing");
+    else if (host && *host == '\0' && !is_1_0)
+        imld_problems_add(problems, "", "Host is empty");
+    else if (host && strpbrk(host, " \t/@\\,"))
+        imld_problems_add(problems, "", "Host is not a host");
+}
+
+/* Two lengths, or a length beside chunks: what a proxy and we take as the body would differ. */
+static unsigned check_framing(const struct imld_request *request, bool is_1_0,
+                              struct imld_problems *problems)
+{
+    const unsigned lengths = request->header_counts[IMLD_HEADER_CONTENT_LENGTH];
+    const unsigned codings = request->header_counts[IMLD_HEADER_TRANSFER_ENCODING];
+    if (lengths > 1) imld_problems_add(problems, "", "Content-Length is there %u times", lengths);
+    if (lengths > 0 && codings > 0)
+        imld_problems_add(problems, "", "both Content-Length and Transfer-Encoding are there");
+    if (lengths == 1 && !is_length(request->headers[IMLD_HEADER_CONTENT_LENGTH]))
+        imld_problems_add(problems, "", "Content-Length is not a number");
+    if (codings > 0 && is_1_0)
+        imld_problems_add(problems, "", "Transfer-Encoding does not belong in HTTP/1.0");
+    if (problems->total > 0) return 400;
+    if (codings == 0) return 0;
+    if (codings == 1 && strcasecmp(request->headers[IMLD_HEADER_TRANSFER_ENCODING], "chunked") == 0)
+        return 0;
+    imld_problems_add(problems, "", "the only Transfer-Encoding that is read is chunked");
+    return 501;
+}
+
+/* Headers of which two would leave open which one counts. */
+static void check_singles(const struct imld_request *request, struct imld_problems *problems)
+{
+    static const struct {
+        enum imld_header_name header;
+        const char *name;
+    } singles[] = {
+        {IMLD_HEADER_CONTENT_TYPE, "Content-Type"},
+        {IMLD_HEADER_ORIGIN, "Origin"},
+        {IMLD_HEADER_IDEMPOTENCY_KEY, "Idempotency-Key"},
+        {IMLD_HEADER_RANGE, "Range"},
+        {IMLD_HEADER_IF_MATCH, "If-Match"},
+        {IMLD_HEADER_IF_RANGE, "If-Range"},
+        {IMLD_HEADER_SEC_FETCH_SITE, "Sec-Fetch-Site"},
+    };
+    for (size_t i = 0; i < sizeof singles / sizeof singles[0]; i++) {
+        const unsigned count = request->header_counts[singles[i].header];
+        if (count > 1)
+            imld_problems_add(problems, "", "%s is there %u times", singles[i].name, count);
+    }
+}
+
+/* ---- the target ---- */
+
+/* The library cuts a target at a NUL. The version follows the target in the library's buffer, one
+ * byte after its end (measured, 0.9.75): where the distance is not the text's length, something was
+ * cut. */
+static bool target_was_cut(const struct imld_request *request, const char *version)
+{
+    const uintptr_t begin = (uintptr_t)request->uri_place, end = (uintptr_t)version;
+    if (end <= begin || end - begin > 1U << 20) return false;
+    return end - begin - 1 != strlen(request->uri);
+}
+
+static unsigned check_target(const struct imld_request *request, const char *version,
+                             size_t url_bytes, struct imld_problems *problems)
+{
+    const char *uri = request->uri;
+    if (strlen(uri) > url_bytes) {
+        imld_problems_add(problems, "", "the target is longer than %zu bytes", url_bytes);
+        return 414;
+    }
+    for (const char *c = uri; *c; c++) {
+        if ((unsigned char)*c > 0x20 && (unsigned char)*c < 0x7f && *c != '#') continue;
+        imld_problems_add(problems, "", "the target has a blank, a # or another foreign character");
+        return 400;
+    }
+    if (target_was_cut(request, version))
+        imld_problems_add(problems, "", "the target has a NUL or ends with a blank");
+    const bool is_server_wide = strcmp(request->method, "CONNECT") == 0 ||
+                                (strcmp(request->method, "OPTIONS") == 0 && strcmp(uri, "*") == 0);
+    if (*uri != '/' && !is_server_wide)
+        imld_problems_add(problems, "", "the target must begin with /");
+    return problems->total > 0 ? 400 : 0;
+}
+
+unsigned imld_protocol_check(const struct imld_request *request, const char *version,
+                             size_t url_bytes, struct imld_problems *problems)
+{
+    const bool is_1_0 = strcmp(version, "HTTP/1.0") == 0;
+    (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, look_at_header,
+                                      problems);
+    check_host(request, is_1_0, problems);
+    check_singles(request, problems);
+    const unsigned status = check_framing(request, is_1_0, problems);
+    if (status) return status;
+    return check_target(request, version, url_bytes, problems);
+}
