@@ -28,8 +28,8 @@ struct iml_solver_kind;
 struct iml_solver_options {
     const struct iml_solver_kind *kind;
     unsigned terms;                     /* K */
-    double step_size;                   /* α, or 1/μ̂_A where preconditioned; 0: auto */
     enum iml_precondition precondition; /* neumann, cg: by M = μ̂_A I + D */
+    double step_size;                   /* α, or 1/μ̂_A where preconditioned; 0: auto */
     double damping;                     /* δ ≥ 0 added to H; default 0 */
     double target_residual;             /* relative to ‖v‖; cg ends below 1e-14 anyway */
     bool reorthogonalize;               /* cg: keeps min(K, P) residuals */

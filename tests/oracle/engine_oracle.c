@@ -15,7 +15,7 @@
 static _Noreturn void fail(const char *what, const char *detail)
 {
     (void)fprintf(stderr, "engine_oracle: %s: %s\n", what, detail);
-    exit(1);
+    exit(1); /* NOLINT(concurrency-mt-unsafe): the team is of one thread, this one */
 }
 
 static void must(enum iml_code code, const struct iml_error *error)

@@ -51,14 +51,14 @@ static void make(struct dense *matrix, double (*mu)(size_t), unsigned *products)
 
 /* --- neumann --- */
 
-/* Σ_{k=0..K} (I − M⁻¹H)ᵏ M⁻¹v by Horner's rule: s ← M⁻¹v + (I − M⁻¹H)s. */
-static void dense_polynomial(const struct dense *matrix, const double *m, unsigned terms,
-                             const double *v, double *s)
+/* Σ_{k=0..K} (I − M⁻¹H_δ)ᵏ M⁻¹v by Horner's rule: s ← M⁻¹v + (I − M⁻¹H_δ)s. */
+static void dense_polynomial(const struct dense *matrix, double delta, const double *m,
+                             unsigned terms, const double *v, double *s)
 {
     double hs[SIZE];
     for (size_t j = 0; j < SIZE; j++) s[j] = v[j] / m[j];
     for (unsigned k = 0; k < terms; k++) {
-        dense_multiply(matrix, 0, s, hs);
+        dense_multiply(matrix, delta, s, hs);
         for (size_t j = 0; j < SIZE; j++) s[j] += (v[j] - hs[j]) / m[j];
     }
 }
@@ -79,7 +79,7 @@ static void test_neumann_is_the_dense_polynomial(void **state)
             options.step_size = 0.3;
             for (size_t j = 0; j < SIZE; j++) m[j] = 1 / options.step_size;
             const struct iml_report report = solve_once(&options, &matrix.curvature, v, q);
-            dense_polynomial(&matrix, m, terms[t], v, expected);
+            dense_polynomial(&matrix, 0, m, terms[t], v, expected);
             check_vectors_close(SIZE, q, expected, 1e-12);
             assert_int_equal(report.products, terms[t]);
             assert_int_equal(report.end, IML_END_TERMS);
@@ -109,10 +109,13 @@ static void test_preconditioned_neumann_is_the_dense_polynomial(void **state)
         struct iml_solver_options options = options_of("neumann", 10);
         options.precondition = IML_PRECONDITION_L2;
         options.step_size = 1 / 3.3;
-        for (size_t j = 0; j < SIZE; j++) m[j] = 3.3 + d[j];
-        (void)solve_once(&options, &matrix.curvature, v, q);
-        dense_polynomial(&matrix, m, 10, v, expected);
-        check_vectors_close(SIZE, q, expected, 1e-12);
+        for (int is_damped = 0; is_damped < 2; is_damped++) { /* δ is part of D */
+            options.damping = is_damped ? 0.75 : 0;
+            for (size_t j = 0; j < SIZE; j++) m[j] = 3.3 + d[j] + options.damping;
+            (void)solve_once(&options, &matrix.curvature, v, q);
+            dense_polynomial(&matrix, options.damping, m, 10, v, expected);
+            check_vectors_close(SIZE, q, expected, 1e-12);
+        }
     }
 }
 
@@ -126,9 +129,9 @@ static void test_preconditioned_neumann_converges_for_large_coefficients(void **
     iml_real v[SIZE], q[SIZE];
     double d[SIZE], expected[SIZE];
     random_vector(SIZE, 5, v);
-    for (double high = 1; high <= 1e8; high *= 100) {
+    for (int exponent = 0; exponent <= 8; exponent += 2) {
         make(&matrix, singular_mu, &products);
-        spread_diagonal(0.2, high, d);
+        spread_diagonal(0.2, pow(10, exponent), d);
         dense_add_diagonal(&matrix, d);
         struct iml_solver_options options = options_of("neumann", 800);
         options.precondition = IML_PRECONDITION_L2;
@@ -479,7 +482,7 @@ static void test_linear_solvers_are_linear_in_v(void **state)
     for (size_t j = 0; j < SIZE; j++) sum[j] = 2.5 * v[j] - 0.7 * w[j];
     spread_diagonal(1e-3, 10, d);
     const char *const names[] = {"identity", "neumann"};
-    for (size_t i = 0; i < 2 * SPECTRA; i++) {
+    for (size_t i = 0; i < 2 * (size_t)SPECTRA; i++) {
         make(&matrix, spectra[i % SPECTRA], &products);
         dense_add_diagonal(&matrix, d);
         for (int precondition = 0; precondition < 2; precondition++) {
