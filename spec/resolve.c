@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "spec/across.h"
 #include "spec/facts.h"
+#include "spec/fallback.h"
 #include "spec/fields.h"
 #include "spec/levels.h"
 #include "spec/pointer.h"
@@ -31,7 +32,7 @@ static json_t *fallback_of(struct resolver *resolver, const struct imld_field *f
         if (count == IMLD_UNKNOWN) return NULL;
         value = json_integer((json_int_t)count);
     } else
-        value = json_loads(field->fallback, JSON_DECODE_ANY, NULL);
+        value = imld_fallback_value(field->fallback);
     if (!value) resolver->has_failed = true;
     return value;
 }
@@ -320,6 +321,8 @@ json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_cont
     imld_level_init(&top, document, "", "");
     json_t *const spec = resolve_level(&resolver, &top);
     imld_across_check(spec, context, is_known ? &view : NULL, problems);
+    /* a right name that was not looked at, for want of memory: defaults are missing */
+    if (context->set_view && !is_known && problems->total == 0) resolver.has_failed = true;
     return unless_problems(spec, &resolver);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "spec/facts.h"
+#include "spec/fallback.h"
 #include "spec/fields.h"
 #include "spec/metrics.h"
 #include "spec/resolve.h"
@@ -40,7 +41,7 @@ static void set_default(json_t *object, const struct imld_field *field)
     if (imld_facts_has(field->fallback, &help))
         set(object, "default_rule", json_string(help));
     else
-        set(object, "default", json_loads(field->fallback, JSON_DECODE_ANY, NULL));
+        set(object, "default", imld_fallback_value(field->fallback));
 }
 
 static json_t *field_json(const struct imld_field *field)

@@ -205,6 +205,48 @@ static void test_mutated_documents(void **unused)
     assert_true(parsed > 100 && accepted > 10);
 }
 
+/* jansson's memory, of which the N-th piece is refused (and all later ones where it persists). */
+static size_t pieces, refused_from;
+static bool refuses_all_later;
+
+static void *scarce_malloc(size_t bytes)
+{
+    pieces++;
+    const bool is_refused = pieces == refused_from || (refuses_all_later && pieces > refused_from);
+    return refused_from > 0 && is_refused ? NULL : malloc(bytes);
+}
+
+/* Each piece in turn, until none is refused any more: never half a spec. */
+static void test_without_memory_nothing_is_left_out(void **unused)
+{
+    (void)unused;
+    json_t *const document = json_loads(seed_text, 0, NULL);
+    struct imld_problems problems = {0};
+    json_t *const whole = imld_spec_resolve(document, &test_context, &problems);
+    assert_non_null(whole);
+    json_set_alloc_funcs(scarce_malloc, free);
+    for (int persists = 0; persists < 2; persists++) {
+        refuses_all_later = persists;
+        size_t refused = 0;
+        for (refused_from = 1; refused_from < 10000; refused_from++) {
+            pieces = 0;
+            json_t *const spec = imld_spec_resolve(document, &test_context, &problems);
+            if (spec)
+                assert_true(json_equal(spec, whole));
+            else
+                assert_true(problems.total > 0);
+            refused += spec == NULL;
+            json_decref(spec);
+            imld_problems_clear(&problems);
+            if (pieces < refused_from) break;
+        }
+        assert_true(refused > 50 && refused_from < 10000);
+    }
+    json_set_alloc_funcs(malloc, free);
+    json_decref(whole);
+    json_decref(document);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_many_unknown_fields_are_counted),
         cmocka_unit_test(test_long_lists_are_refused_as_a_whole),
         cmocka_unit_test(test_mutated_documents),
+        cmocka_unit_test(test_without_memory_nothing_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

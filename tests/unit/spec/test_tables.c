@@ -7,6 +7,7 @@
 #include "spec/endpoints.h"
 #include "spec/errors.h"
 #include "spec/facts.h"
+#include "spec/fallback.h"
 #include "spec/fields.h"
 #include "spec/metrics.h"
 #include "spec/nearest.h"
@@ -65,6 +66,9 @@ static void test_each_default_passes_its_own_row(void **unused)
         struct imld_problems problems = {0};
         json_t *const value = json_loads(field->fallback, JSON_DECODE_ANY, NULL);
         assert_non_null(value);
+        json_t *const made = imld_fallback_value(field->fallback);
+        assert_true(json_equal(made, value));
+        json_decref(made);
         json_t *const checked =
             imld_value_check(field, field->algorithms, value, field->path, &problems);
         assert_non_null(checked);
