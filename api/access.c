@@ -1,6 +1,7 @@
 /* access.c: who calls, and from where; see access.h. */
 #include "api/access.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -24,15 +25,29 @@ void imld_users_clear(struct imld_users *users)
     (void)pthread_mutex_destroy(&users->mutex);
 }
 
+/* The group's number; false: there is none of that name. A group's entry holds its members' names,
+ * so the buffer grows with them. */
+static bool find_group(const char *name, gid_t *gid)
+{
+    bool is_found = false;
+    int result = ERANGE;
+    for (size_t bytes = 4096; result == ERANGE && bytes <= 1U << 20; bytes *= 4) {
+        struct group entry, *found = NULL;
+        char *buffer = malloc(bytes);
+        if (!buffer) return false;
+        result = getgrnam_r(name, &entry, buffer, bytes, &found);
+        is_found = result == 0 && found;
+        if (is_found) *gid = entry.gr_gid;
+        free(buffer);
+    }
+    return is_found;
+}
+
 static bool is_member(const char *user, gid_t primary, const char *group)
 {
-    char buffer[16384];
-    struct group entry, *found = NULL;
-    if (!group || getgrnam_r(group, &entry, buffer, sizeof buffer, &found) != 0 || !found)
-        return false;
-    const gid_t wanted = entry.gr_gid;
-    gid_t groups[GROUPS_MAX];
+    gid_t wanted = 0, groups[GROUPS_MAX];
     int count = GROUPS_MAX;
+    if (!group || !find_group(group, &wanted)) return false;
     if (getgrouplist(user, primary, groups, &count) < 0) count = GROUPS_MAX; /* the first of them */
     for (int i = 0; i < count; i++) {
         if (groups[i] == wanted) return true;

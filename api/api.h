@@ -14,29 +14,29 @@ enum imld_listener_kind {
 
 struct imld_listener {
     enum imld_listener_kind kind;
-    int fd;              /* bound and listening, non-blocking; owned by the API once started */
-    char address[128];   /* "unix:/run/imld.sock", "127.0.0.1:7733": for messages */
+    int fd;            /* bound and listening, non-blocking; owned by the API once started */
+    char address[128]; /* "unix:/run/imld.sock", "127.0.0.1:7733": for messages */
 };
 
 /* Bounds; 0: the default in brackets. */
 struct imld_api_limits {
-    size_t body_bytes;              /* 1 MiB */
-    unsigned connections;           /* 512, per listener */
-    unsigned connections_per_user;  /* 128 */
-    unsigned idle_seconds;          /* 30 */
-    unsigned request_seconds;       /* 30: total time of a request, not of a download that moves on */
-    unsigned threads;               /* 2 */
-    size_t url_bytes;               /* 2048 */
+    size_t body_bytes;             /* 1 MiB */
+    unsigned connections;          /* 512, per listener */
+    unsigned connections_per_user; /* 128 */
+    unsigned idle_seconds;         /* 30 */
+    unsigned request_seconds; /* 30: total time of a request, not of a download that moves on */
+    unsigned threads;         /* 2 */
+    size_t url_bytes;         /* 2048 */
 };
 
 struct imld_api_options {
     struct imld_listener listeners[8];
     size_t listener_count;
-    struct imld_storage *storage;          /* borrowed */
-    const struct imld_control *control;    /* borrowed */
-    const char *const *allowed_hosts;      /* beyond localhost, 127.0.0.1, [::1]; borrowed */
+    struct imld_storage *storage;       /* borrowed */
+    const struct imld_control *control; /* borrowed */
+    const char *const *allowed_hosts;   /* beyond localhost, 127.0.0.1, [::1]; borrowed */
     size_t allowed_host_count;
-    const char *admin_group;               /* "imld-admin" */
+    const char *admin_group; /* "imld-admin" */
     struct imld_api_limits limits;
     void (*log)(void *context, const char *level, const char *line); /* any thread */
     void *log_context;
@@ -46,11 +46,12 @@ struct imld_api_options {
 IML_MUST_USE enum iml_code imld_api_start(const struct imld_api_options *options,
                                           struct imld_api **api, struct iml_error *error);
 
-/* Stops taking new connections, lets waiting requests answer (503 where nothing better is known), ends
- * within `seconds`, frees. */
+/* Stops taking new connections, lets waiting requests answer (503 where nothing better is known),
+ * ends within `seconds`, frees. */
 void imld_api_stop(struct imld_api *api, unsigned seconds);
 
-/* A sign of life for the watchdog: true when the HTTP threads answered within the last few seconds. */
+/* A sign of life for the watchdog: true when the HTTP threads answered within the last few seconds.
+ */
 bool imld_api_is_alive(struct imld_api *api);
 
 #endif

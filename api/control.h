@@ -14,9 +14,10 @@
 /* A running job as its run sees it now (newer than what is committed, for progress only). */
 struct imld_live {
     bool is_running;
-    int64_t step, steps_of;  /* steps_of 0: not known */
-    double eta_seconds;      /* NaN: not known */
-    const char *fault;       /* "storage": it waits for storage to work again; NULL: none (a string literal) */
+    int64_t step, steps_of; /* steps_of 0: not known */
+    double eta_seconds;     /* NaN: not known */
+    const char
+        *fault; /* "storage": it waits for storage to work again; NULL: none (a string literal) */
     char fault_text[512];
 };
 
@@ -25,13 +26,16 @@ struct imld_control {
     void *context;
 
     /* Facts for imld_spec_resolve. */
-    const struct imld_resolve_context *resolve; /* may_raise_priority is set by the API per caller */
+    const struct imld_resolve_context
+        *resolve; /* may_raise_priority is set by the API per caller */
 
     /* Checks a resolved spec against the data set's facts and this daemon's memory, and plans it:
      * memory is a new JSON object {total_bytes, parts}. false: problems tell why (422). */
-    bool (*plan)(void *context, const json_t *spec, json_t **memory, struct imld_problems *problems);
+    bool (*plan)(void *context, const json_t *spec, json_t **memory,
+                 struct imld_problems *problems);
 
-    /* Step time of a like job that has run in this daemon, seconds; NaN: not known. steps: in all, 0: not known. */
+    /* Step time of a like job that has run in this daemon, seconds; NaN: not known. steps: in all,
+     * 0: not known. */
     double (*seconds_per_step)(void *context, const json_t *spec, uint64_t *steps);
 
     /* The queue looks again: a job was created or changed. */
