@@ -1,0 +1,36 @@
+/* local_sink.h: the sink of a run in the daemon itself: straight into storage. */
+#ifndef IMLD_DAEMON_LOCAL_SINK_H
+#define IMLD_DAEMON_LOCAL_SINK_H
+
+#include "daemon/log.h"
+#include "daemon/orders.h"
+#include "daemon/sink.h"
+#include "storage/jobs.h"
+
+/* Rows are committed at this number of them, or when they are a second old. */
+enum { IMLD_ROWS_DUE = 1000, IMLD_RETRY_MS = 2000 };
+
+struct imld_local_sink {
+    struct imld_sink sink;        /* first: given to the run */
+    struct imld_storage *storage; /* borrowed, as all pointers here but rows */
+    const struct imld_log *log;
+    struct imld_orders *orders;
+    const char *program;
+    int64_t job;
+    size_t keep;
+    int retry_ms; /* between two tries while storage is out of order; IMLD_RETRY_MS */
+    void (*checkpointed)(void *context); /* after each committed checkpoint */
+    void *context;
+    /* not yet committed */
+    struct imld_point_row *rows; /* owned */
+    size_t count, capacity;
+    bool has_lost_rows; /* no memory for a row: told at the next write */
+    int64_t step, steps_of;
+    double running_seconds;
+    double flushed, stepped; /* monotonic seconds of the last commit and the last progress */
+};
+
+void imld_local_sink_open(struct imld_local_sink *self);
+void imld_local_sink_close(struct imld_local_sink *self);
+
+#endif

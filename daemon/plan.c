@@ -1,0 +1,253 @@
+/* plan.c: a table from JSON pointers to the engine's options; see plan.h. */
+#include "daemon/plan.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "spec/resolve.h"
+
+struct binding {
+    const char *pointer;
+    /* Reads the value into the field; false: it is of a type that can't be. */
+    bool (*read)(const json_t *value, const struct binding *binding, void *field);
+    size_t offset;            /* into struct iml_trainer_options */
+    const char *const *names; /* of a choice, in the enum's order; ends with NULL */
+};
+
+/* ---- one reader a type ---- */
+
+static bool read_size(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    const double number = json_number_value(value); /* an integral real is an integer here */
+    if (!json_is_number(value) || number < 0 || number > 1e15) return false;
+    *(size_t *)field = (size_t)number;
+    return true;
+}
+
+static bool read_unsigned(const json_t *value, const struct binding *binding, void *field)
+{
+    size_t size = 0;
+    if (!read_size(value, binding, &size) || size > UINT32_MAX) return false;
+    *(uint32_t *)field = (uint32_t)size;
+    return true;
+}
+
+static bool read_double(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    *(double *)field = json_number_value(value);
+    return json_is_number(value);
+}
+
+static bool read_bool(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    *(bool *)field = json_is_true(value);
+    return json_is_boolean(value);
+}
+
+static bool read_text(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    *(const char **)field = json_string_value(value);
+    return json_is_string(value);
+}
+
+static bool read_choice(const json_t *value, const struct binding *binding, void *field)
+{
+    const char *name = json_string_value(value);
+    for (unsigned i = 0; name && binding->names[i]; i++) {
+        if (strcmp(binding->names[i], name) != 0) continue;
+        memcpy(field, &i, sizeof i); /* enums of the engine count from 0 and are unsigned */
+        return true;
+    }
+    return false;
+}
+
+/* "auto" is 0 in the engine. */
+static bool read_step_size(const json_t *value, const struct binding *binding, void *field)
+{
+    if (!json_is_string(value)) return read_double(value, binding, field);
+    *(double *)field = 0;
+    return strcmp(json_string_value(value), "auto") == 0;
+}
+
+static bool read_hidden(const json_t *value, const struct binding *binding, void *field)
+{
+    struct iml_model_options *model = field;
+    model->hidden_count = json_array_size(value);
+    if (!json_is_array(value) || model->hidden_count > IML_HIDDEN_MAX) return false;
+    for (size_t i = 0; i < model->hidden_count; i++)
+        if (!read_size(json_array_get(value, i), binding, &model->hidden[i])) return false;
+    return true;
+}
+
+static bool read_clamp(const json_t *value, const struct binding *binding, void *field)
+{
+    struct iml_knowledge_options *knowledge = field;
+    return json_array_size(value) == 2 &&
+           read_double(json_array_get(value, 0), binding, &knowledge->clamp_low) &&
+           read_double(json_array_get(value, 1), binding, &knowledge->clamp_high);
+}
+
+static bool read_trainer_kind(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    const struct iml_trainer_kind **kind = field;
+    *kind = json_is_string(value) ? iml_trainer_kind_find(json_string_value(value)) : NULL;
+    return *kind != NULL;
+}
+
+static bool read_optimizer_kind(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    const struct iml_optimizer_kind **kind = field;
+    *kind = json_is_string(value) ? iml_optimizer_kind_find(json_string_value(value)) : NULL;
+    return *kind != NULL;
+}
+
+static bool read_knowledge_kind(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    const struct iml_knowledge_kind **kind = field;
+    *kind = json_is_string(value) ? iml_knowledge_kind_find(json_string_value(value)) : NULL;
+    return *kind != NULL;
+}
+
+static bool read_solver_kind(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    const struct iml_solver_kind **kind = field;
+    *kind = json_is_string(value) ? iml_solver_kind_find(json_string_value(value)) : NULL;
+    return *kind != NULL;
+}
+
+/* ---- the table ---- */
+
+static const char *const pixels[] = {"standardized", "symmetric", "unit", NULL};
+static const char *const activations[] = {"relu", "tanh", NULL};
+static const char *const preconditions[] = {"none", "l2", NULL};
+
+#define AT(field) offsetof(struct iml_trainer_options, field)
+/* clang-format off */
+static const struct binding bindings[] = {
+    {"/algorithm",                         read_trainer_kind,   AT(kind), NULL},
+    {"/data/set",                          read_text,           AT(data.set), NULL},
+    {"/data/train",                        read_size,           AT(data.train), NULL},
+    {"/data/validation",                   read_size,           AT(data.validation), NULL},
+    {"/data/test",                         read_size,           AT(data.test), NULL},
+    {"/data/pixels",                       read_choice,         AT(data.pixels), pixels},
+    {"/model/hidden",                      read_hidden,         AT(model), NULL},
+    {"/model/activation",                  read_choice,         AT(model.activation), activations},
+    {"/inner/batch",                       read_size,           AT(inner.batch), NULL},
+    {"/inner/steps",                       read_size,           AT(inner.steps), NULL},
+    {"/inner/steps_per_update",            read_size,           AT(inner.steps_per_update), NULL},
+    {"/inner/warmup/steps",                read_size,           AT(inner.warmup_steps), NULL},
+    {"/inner/warmup/until/gradient_norm",  read_double,         AT(inner.warmup_until.gradient_norm), NULL},
+    {"/inner/warmup/until/relative",       read_bool,           AT(inner.warmup_until.is_relative), NULL},
+    {"/inner/warmup/until/min_steps",      read_size,           AT(inner.warmup_until.min_steps), NULL},
+    {"/inner/warmup/until/max_steps",      read_size,           AT(inner.warmup_until.max_steps), NULL},
+    {"/inner/optimizer/kind",              read_optimizer_kind, AT(inner.optimizer.kind), NULL},
+    {"/inner/optimizer/learning_rate",     read_double,         AT(inner.optimizer.learning_rate), NULL},
+    {"/inner/optimizer/momentum",          read_double,         AT(inner.optimizer.momentum), NULL},
+    {"/inner/optimizer/nesterov",          read_bool,           AT(inner.optimizer.nesterov), NULL},
+    {"/inner/optimizer/beta1",             read_double,         AT(inner.optimizer.beta1), NULL},
+    {"/inner/optimizer/beta2",             read_double,         AT(inner.optimizer.beta2), NULL},
+    {"/inner/optimizer/rho",               read_double,         AT(inner.optimizer.rho), NULL},
+    {"/inner/optimizer/epsilon",           read_double,         AT(inner.optimizer.epsilon), NULL},
+    {"/meta/optimizer/kind",               read_optimizer_kind, AT(meta.optimizer.kind), NULL},
+    {"/meta/optimizer/learning_rate",      read_double,         AT(meta.optimizer.learning_rate), NULL},
+    {"/meta/optimizer/momentum",           read_double,         AT(meta.optimizer.momentum), NULL},
+    {"/meta/optimizer/nesterov",           read_bool,           AT(meta.optimizer.nesterov), NULL},
+    {"/meta/optimizer/beta1",              read_double,         AT(meta.optimizer.beta1), NULL},
+    {"/meta/optimizer/beta2",              read_double,         AT(meta.optimizer.beta2), NULL},
+    {"/meta/optimizer/rho",                read_double,         AT(meta.optimizer.rho), NULL},
+    {"/meta/optimizer/epsilon",            read_double,         AT(meta.optimizer.epsilon), NULL},
+    {"/meta/knowledge/kind",               read_knowledge_kind, AT(meta.knowledge.kind), NULL},
+    {"/meta/knowledge/initial",            read_double,         AT(meta.knowledge.initial), NULL},
+    {"/meta/knowledge/clamp",              read_clamp,          AT(meta.knowledge), NULL},
+    {"/meta/updates",                      read_size,           AT(meta.updates), NULL},
+    {"/meta/validation_batch",             read_size,           AT(meta.validation_batch), NULL},
+    {"/meta/curvature/batch",              read_size,           AT(meta.curvature_batch), NULL},
+    {"/meta/solver/kind",                  read_solver_kind,    AT(meta.solver.kind), NULL},
+    {"/meta/solver/terms",                 read_unsigned,       AT(meta.solver.terms), NULL},
+    {"/meta/solver/step_size",             read_step_size,      AT(meta.solver.step_size), NULL},
+    {"/meta/solver/precondition",          read_choice,         AT(meta.solver.precondition), preconditions},
+    {"/meta/solver/damping",               read_double,         AT(meta.solver.damping), NULL},
+    {"/meta/solver/target_residual",       read_double,         AT(meta.solver.target_residual), NULL},
+    {"/meta/solver/reorthogonalize",       read_bool,           AT(meta.solver.reorthogonalize), NULL},
+    {"/evaluation/every_steps",            read_size,           AT(evaluation_every), NULL},
+    {"/evaluation/every_updates",          read_size,           AT(evaluation_every), NULL},
+    {"/seed",                              read_unsigned,       AT(seed), NULL},
+    {"/resources/threads",                 read_unsigned,       AT(threads), NULL},
+};
+/* clang-format on */
+
+enum iml_code imld_plan_options(const json_t *spec, struct iml_trainer_options *options,
+                                struct iml_error *error)
+{
+    *options = (struct iml_trainer_options){.meta.knowledge.clamp_high = HUGE_VAL};
+    for (size_t i = 0; i < sizeof bindings / sizeof bindings[0]; i++) {
+        const json_t *value = imld_json_at(spec, bindings[i].pointer);
+        if (!value) continue; /* outside its `when`: the algorithm doesn't look at it */
+        if (bindings[i].read(value, &bindings[i], (char *)options + bindings[i].offset)) continue;
+        (void)iml_error_set(error, IML_ERROR_DATA, "the job's value is not one this program knows");
+        iml_error_where(error, "%s", bindings[i].pointer);
+        return IML_ERROR_DATA;
+    }
+    const bool needs_meta = options->kind == iml_trainer_kind_find("iml");
+    if (options->kind && options->data.set && options->inner.optimizer.kind && options->threads &&
+        (!needs_meta || (options->meta.knowledge.kind && options->meta.optimizer.kind &&
+                         options->meta.solver.kind)))
+        return IML_OK;
+    return iml_error_set(error, IML_ERROR_DATA, "the job is not a resolved one");
+}
+
+/* A bound of iml_registry_bytes that is known before anything is allocated: θ, λ, the moments and
+ * the warm vector of the solver lie in these parts, which hold as much again for gradients (part
+ * "parameters": θ and one vector of its size, which stands for the warm one). */
+static bool state_bytes(const struct iml_plan *plan, size_t *bytes)
+{
+    static const char *const parts[] = {"parameters", "optimizer", "knowledge"};
+    bool fits = true;
+    *bytes = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        for (size_t j = 0; j < sizeof parts / sizeof parts[0]; j++)
+            if (strcmp(plan->parts[i].name, parts[j]) == 0)
+                fits = fits && iml_size_add(*bytes, plan->parts[i].bytes, bytes);
+    return fits;
+}
+
+enum iml_code imld_plan_memory(const struct iml_trainer_options *options,
+                               const struct iml_set_facts *facts, struct iml_plan *plan,
+                               struct iml_error *error)
+{
+    const enum iml_code code = iml_trainer_plan(options, facts, plan, error);
+    if (code != IML_OK) return code;
+    size_t state = 0;
+    size_t both = 0;
+    if (plan->count == IML_PARTS_MAX || !state_bytes(plan, &state) ||
+        !iml_size_multiply(state, 2, &both) ||
+        !iml_size_add(plan->total_bytes, both, &plan->total_bytes))
+        return iml_error_set(error, IML_ERROR_MEMORY, "the planned memory does not fit a size_t");
+    plan->parts[plan->count++] = (struct iml_plan_part){.name = "checkpoints", .bytes = both};
+    return IML_OK;
+}
+
+json_t *imld_plan_json(const struct iml_plan *plan)
+{
+    json_t *parts = json_object();
+    for (size_t i = 0; i < plan->count; i++) {
+        const char *name = plan->parts[i].name; /* one name may come in two arenas */
+        const json_int_t before = json_integer_value(json_object_get(parts, name));
+        if (json_object_set_new(parts, name,
+                                json_integer(before + (json_int_t)plan->parts[i].bytes)) != 0) {
+            json_decref(parts);
+            return NULL;
+        }
+    }
+    return json_pack("{s:I, s:o}", "total_bytes", (json_int_t)plan->total_bytes, "parts", parts);
+}
