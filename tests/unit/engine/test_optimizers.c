@@ -7,7 +7,7 @@
 #include "fixture.h"
 #include "imld/optimizer.h"
 
-enum { SIZE = 6, STEPS = 8 };
+enum { SIZE = 6, STEPS = 8, NUMBERS = 48 };
 
 static double number_or(const json_t *run, const char *name, double otherwise)
 {
@@ -43,17 +43,17 @@ static void optimizer_open(struct iml_optimizer *optimizer, struct iml_arena *ar
 
 static void check_run(const json_t *root, const json_t *run)
 {
-    iml_real gradients[STEPS * SIZE], x[SIZE], g[SIZE];
-    double expected[STEPS * SIZE], start[SIZE];
+    iml_real gradients[NUMBERS], x[SIZE], g[SIZE];
+    double expected[NUMBERS], start[SIZE];
     struct iml_optimizer optimizer;
     struct iml_arena arena;
     const struct iml_optimizer_options options = read_options(run);
     /* an L2 term is part of the loss in imld: its gradient is added before the step */
     const double decay = number_or(run, "weight_decay", 0);
-    fixture_reals(root, "gradients", STEPS * SIZE, gradients);
+    fixture_reals(root, "gradients", NUMBERS, gradients);
     fixture_reals(root, "theta", SIZE, x);
     fixture_doubles(root, "theta", SIZE, start);
-    fixture_doubles(run, "theta_after_step", STEPS * SIZE, expected);
+    fixture_doubles(run, "theta_after_step", NUMBERS, expected);
     optimizer_open(&optimizer, &arena, &options);
     for (size_t step = 0; step < STEPS; step++) {
         for (size_t j = 0; j < SIZE; j++)
@@ -86,10 +86,10 @@ static void test_step_gives_the_same_bits_however_it_is_cut(void **state)
     for (size_t i = 0; i < json_array_size(fixture_at(root, "runs")); i++) {
         struct iml_optimizer whole, cut;
         struct iml_arena whole_arena, cut_arena;
-        iml_real gradients[STEPS * SIZE], x[SIZE], y[SIZE];
+        iml_real gradients[NUMBERS], x[SIZE], y[SIZE];
         const struct iml_optimizer_options options =
             read_options(json_array_get(fixture_at(root, "runs"), i));
-        fixture_reals(root, "gradients", STEPS * SIZE, gradients);
+        fixture_reals(root, "gradients", NUMBERS, gradients);
         fixture_reals(root, "theta", SIZE, x);
         memcpy(y, x, sizeof y);
         optimizer_open(&whole, &whole_arena, &options);

@@ -34,7 +34,8 @@ static const struct source {
 
 static void trial_open(struct trial *self, const struct source *source)
 {
-    *self = (struct trial){.root = fixture_load(source->file)};
+    memset(self, 0, sizeof *self); /* too large for a compound literal on the stack */
+    self->root = fixture_load(source->file);
     self->section = fixture_at(self->root, source->section);
     const struct iml_net_options options = source->is_ridge ? ridge_options() : logistic_options();
     self->fixture = net_fixture_open(&options, PROBLEM_ROWS, 1, NULL);
