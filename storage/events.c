@@ -26,6 +26,7 @@ const struct imld_event_kind imld_event_kinds[] = {
     {"failed",          "It met an error that it can't mend. Data: reason, error."},
     {"patched",         "Fields were changed by PATCH. Data: those fields."},
     {"deleted",         "A job was deleted with its rows and files; an event of the server. Data: job."},
+    {"checkpoint_corrupt", "A checkpoint could not be read; the run goes on from an older one. Data: name, what."},
     {"storage_fault",   "A write failed; the run waits. Data: what, where."},
     {"storage_works",   "Writing works again; the run goes on."},
     {"rule_fired",      "A stop rule fired. Data: rule, numbers."},
