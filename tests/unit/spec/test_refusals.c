@@ -68,6 +68,10 @@ static const struct bad table[] = {
     {IML("\"inner\":{\"batch\":59501}"), "/inner/batch", "at most 59500"},
     {IML("\"inner\":{\"steps\":10}"), "/inner/steps", "it is for supervised"},
     {IML("\"inner\":{\"optimizer\":{\"kind\":\"Adam\"}}"), "/inner/optimizer/kind", "did you mean \"adam\"?"},
+    /* what depends on a wrong sibling is judged by its own rule alone */
+    {IML("\"inner\":{\"optimizer\":{\"kind\":\"Adam\",\"momentum\":0.5}}"), "/inner/optimizer/kind", NULL},
+    {IML("\"inner\":{\"optimizer\":{\"kind\":3,\"momentum\":2,\"rho\":0.5}}"), "/inner/optimizer/kind /inner/optimizer/momentum", NULL},
+    {IML("\"early_stopping\":[{\"steps\":3,\"value\":\"x\"}]"), "/early_stopping/0/rule /early_stopping/0/value", "required"},
     {IML("\"inner\":{\"optimizer\":\"adam\"}"), "/inner/optimizer", "an object"},
     {IML("\"inner\":{\"optimizer\":{\"learning_rate\":-1}}"), "/inner/optimizer/learning_rate", NULL},
     {IML("\"inner\":{\"optimizer\":{\"learningrate\":1}}"), "/inner/optimizer/learningrate", "did you mean /inner/optimizer/learning_rate?"},
