@@ -211,10 +211,8 @@ static void after_commit(struct imld_storage *storage, struct imld_write *batch)
     unlink_files(storage);
     answer(batch);
     const struct imld_effects *effects = &writer->database.effects;
-    for (size_t i = 0; i < effects->job_count; i++) {
-        for (size_t k = 0; k < storage->listener_count; k++)
-            storage->listeners[k].changed(storage->listeners[k].context, effects->jobs[i]);
-    }
+    for (size_t i = 0; i < effects->job_count; i++)
+        imld_listeners_tell(&storage->listeners, effects->jobs[i]);
     if (writer->has_database) imld_wal_after_commit(storage);
 }
 

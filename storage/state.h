@@ -18,6 +18,14 @@ struct imld_listener {
     void *context;
 };
 
+/* The mutex is held while they are told (listeners.c). */
+struct imld_listeners {
+    pthread_mutex_t mutex;
+    struct imld_listener items[IMLD_LISTENERS_MAX];
+    size_t count;
+};
+void imld_listeners_tell(struct imld_listeners *listeners, int64_t job);
+
 struct imld_reader {
     struct imld_connection connection;
     const struct imld_storage *storage;
@@ -53,8 +61,7 @@ struct imld_storage {
     char *program;                         /* owned */
     struct imld_storage_options options;   /* its strings are not used after open */
     int lock;
-    struct imld_listener listeners[IMLD_LISTENERS_MAX];
-    size_t listener_count;
+    struct imld_listeners listeners;
     struct imld_readers readers;
     struct imld_writer writer;
 };

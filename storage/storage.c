@@ -1,7 +1,6 @@
 /* storage.c: opening and closing a state folder; see storage.h. */
 #include "storage/storage.h"
 
-#include <assert.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,6 +108,7 @@ enum iml_code imld_storage_open(const struct imld_storage_options *options,
         free(self);
         return code;
     }
+    (void)pthread_mutex_init(&self->listeners.mutex, NULL);
     code = copy_options(self, options, why);
     if (code == IML_OK) code = take_folder(self, why);
     if (code == IML_OK) code = open_database(self, why);
@@ -135,15 +135,9 @@ void imld_storage_close(struct imld_storage *storage)
     }
     imld_effects_clear(&writer->database.effects);
     if (storage->lock >= 0) (void)imld_io()->close(storage->lock);
+    (void)pthread_mutex_destroy(&storage->listeners.mutex);
     free(storage->program);
     free(storage);
-}
-
-void imld_storage_listen(struct imld_storage *storage, void (*changed)(void *context, int64_t job),
-                         void *context)
-{
-    assert(storage->listener_count < IMLD_LISTENERS_MAX);
-    storage->listeners[storage->listener_count++] = (struct imld_listener){changed, context};
 }
 
 static uint64_t checkpoint_bytes(struct imld_storage *storage)
