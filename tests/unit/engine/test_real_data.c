@@ -38,36 +38,51 @@ static struct iml_trainer_options job(const char *set)
     const struct sets here = {.roots = roots()};
     struct iml_trainer_options options = case_iml(&here);
     options.data =
-        (struct iml_data_options){.set = set, .train = 2000, .validation = 500, .test = 1000};
+        (struct iml_data_options){.set = set, .train = 1000, .validation = 250, .test = 500};
     options.model = (struct iml_model_options){
-        .hidden = {128, 128}, .hidden_count = 2, .activation = IML_ACTIVATION_RELU};
+        .hidden = {64}, .hidden_count = 1, .activation = IML_ACTIVATION_RELU};
     options.inner.optimizer.learning_rate = 1e-3;
     options.inner.batch = 128;
-    options.inner.warmup_steps = 150;
+    options.inner.warmup_steps = 80;
     options.inner.steps_per_update = 10;
     options.meta.knowledge.initial = 1e-4;
-    options.meta.updates = 10;
-    options.meta.validation_batch = 500;
-    options.meta.curvature_batch = 500;
-    options.evaluation_every = 5;
+    options.meta.updates = 6;
+    options.meta.validation_batch = 250;
+    options.meta.curvature_batch = 250;
+    options.evaluation_every = 3;
     options.threads = 2;
     return options;
 }
 
-static void test_fashion_mnist_facts(void **state)
+struct known {
+    const char *name;
+    enum iml_set_form form;
+    size_t channels, side, classes;
+};
+
+static void test_the_facts_of_known_sets(void **state)
 {
     (void)state;
-    if (!is_present("fashion-mnist")) skip();
-    const struct iml_set_roots where = roots();
-    struct iml_set_facts facts;
-    struct iml_error error = {0};
-    assert_int_equal(iml_set_inspect(&where, "fashion-mnist", &facts, &error), IML_OK);
-    assert_int_equal(facts.form, IML_SET_IDX);
-    assert_int_equal(facts.train_images, 60000);
-    assert_int_equal(facts.test_images, 10000);
-    assert_int_equal(facts.classes, 10);
-    assert_int_equal(facts.height * facts.width * facts.channels, 784);
-    for (size_t c = 0; c < 10; c++) assert_int_equal(facts.train_class_images[c], 6000);
+    static const struct known sets[] = {
+        {"fashion-mnist", IML_SET_IDX, 1, 28, 10},
+        {"mnist", IML_SET_IDX, 1, 28, 10},
+        {"cifar10", IML_SET_CIFAR, 3, 32, 10},
+    };
+    size_t present = 0;
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        if (!is_present(sets[i].name)) continue;
+        const struct iml_set_roots where = roots();
+        struct iml_set_facts facts;
+        struct iml_error error = {0};
+        assert_int_equal(iml_set_inspect(&where, sets[i].name, &facts, &error), IML_OK);
+        assert_int_equal(facts.form, sets[i].form);
+        assert_int_equal(facts.channels, sets[i].channels);
+        assert_int_equal(facts.height, sets[i].side);
+        assert_int_equal(facts.width, sets[i].side);
+        assert_int_equal(facts.classes, sets[i].classes);
+        present++;
+    }
+    if (present == 0) skip();
 }
 
 static void test_the_job_trains_on_fashion_mnist(void **state)
@@ -80,9 +95,9 @@ static void test_the_job_trains_on_fashion_mnist(void **state)
     assert_non_null(log);
     (void)case_finish(trainer, log, 1000);
     for (size_t i = 0; i < log->count; i++) assert_true(isfinite(log->entries[i].value));
-    assert_true(case_last(log, "train/loss") < 0.4);
-    assert_true(case_last(log, "validation/accuracy") > 0.78);
-    assert_true(case_last(log, "test/accuracy") > 0.75);
+    assert_true(case_last(log, "train/loss") < 0.3 * log->entries[1].value); /* step 0's row */
+    assert_true(case_last(log, "validation/accuracy") > 0.7);                /* chance: 0.1 */
+    assert_true(case_last(log, "test/accuracy") > 0.7);
     assert_true(case_last(log, "meta/gradient_norm") > 0);
     iml_trainer_close(trainer);
     free(log);
@@ -91,7 +106,7 @@ static void test_the_job_trains_on_fashion_mnist(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fashion_mnist_facts),
+        cmocka_unit_test(test_the_facts_of_known_sets),
         cmocka_unit_test(test_the_job_trains_on_fashion_mnist),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,7 @@ static void test_both_parts_are_spread_over_the_classes(void **state)
 static void test_the_number_of_training_images_never_changes_validation(void **state)
 {
     (void)state;
-    struct fixture f, other;
+    static struct fixture f, other; /* together more than a frame may hold */
     set_up(&f);
     set_up(&other);
     draw(&f, 7, 12, 8);
@@ -107,7 +107,7 @@ static void test_the_rule_of_the_permutation(void **state)
 static void test_another_seed_draws_others(void **state)
 {
     (void)state;
-    struct fixture f, other;
+    static struct fixture f, other; /* together more than a frame may hold */
     set_up(&f);
     set_up(&other);
     draw(&f, 1, 12, 8);

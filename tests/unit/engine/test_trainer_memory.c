@@ -13,8 +13,9 @@ static void test_the_counter_counts(void **state)
     free(block);
     block = calloc(1, 10);
     free(block);
-    block = aligned_alloc(64, 64);
+    block = realloc(NULL, 10);
     free(block);
+    /* not aligned_alloc, which the hook of clang's thread sanitizer does not see */
     assert_int_equal(allocations_count() - before, 3);
 }
 
