@@ -72,6 +72,26 @@ void dense_from_eigenvalues(struct dense *self, size_t n, const double *mu, uint
     dense_from_elements(self, n, elements, products);
 }
 
+double spectrum_eigenvalue(enum spectrum spectrum, size_t i)
+{
+    const double share = (double)i / (SPECTRUM_SIZE - 1);
+    const double even = 0.1 + 3.1 * share;
+    const double values[SPECTRA] = {
+        [POSITIVE] = even,
+        [ILL_CONDITIONED] = pow(10, -6 + 6 * share),
+        [INDEFINITE] = i < 2 ? -0.3 + 0.1 * (double)i : even, /* 5 % negative */
+        [SINGULAR] = i < 4 ? 0 : even,
+    };
+    return values[spectrum];
+}
+
+void dense_from_spectrum(struct dense *self, enum spectrum spectrum, unsigned *products)
+{
+    double mu[SPECTRUM_SIZE];
+    for (size_t i = 0; i < SPECTRUM_SIZE; i++) mu[i] = spectrum_eigenvalue(spectrum, i);
+    dense_from_eigenvalues(self, SPECTRUM_SIZE, mu, 3, products);
+}
+
 void dense_add_diagonal(struct dense *self, const double *d)
 {
     for (size_t j = 0; j < self->n; j++) {
@@ -79,6 +99,12 @@ void dense_add_diagonal(struct dense *self, const double *d)
         self->h[j * self->n + j] += (double)self->diagonal[j];
     }
     self->curvature.diagonal = self->diagonal;
+}
+
+void spread_diagonal(double low, double high, double *d)
+{
+    for (size_t j = 0; j < SPECTRUM_SIZE; j++) /* 17 is coprime to 40: the values are shuffled */
+        d[j] = low * pow(high / low, (double)(j * 17 % SPECTRUM_SIZE) / (SPECTRUM_SIZE - 1));
 }
 
 void dense_multiply(const struct dense *self, double delta, const double *x, double *y)
@@ -139,6 +165,13 @@ double dense_residual(const struct dense *self, double delta, const iml_real *v,
         v_squared += (double)v[i] * (double)v[i];
     }
     return sqrt(r_squared / v_squared);
+}
+
+struct iml_solver_options options_of(const char *name, unsigned terms)
+{
+    const struct iml_solver_kind *kind = iml_solver_kind_find(name);
+    assert_non_null(kind);
+    return (struct iml_solver_options){.kind = kind, .terms = terms};
 }
 
 void solver_open(struct iml_solver *solver, struct iml_arena *arena,

@@ -30,6 +30,13 @@ void dense_from_elements(struct dense *self, size_t n, const double *elements, u
 void dense_from_eigenvalues(struct dense *self, size_t n, const double *mu, uint32_t seed,
                             unsigned *products);
 
+/* The spectra of MATH §7.3, SPECTRUM_SIZE eigenvalues each: 0.1 … 3.2; 1e-6 … 1; 0.1 … 3.2 but two
+ * negative ones; the same but four zeros. Always the same Q. */
+enum { SPECTRUM_SIZE = 40 };
+enum spectrum { POSITIVE, ILL_CONDITIONED, INDEFINITE, SINGULAR, SPECTRA };
+double spectrum_eigenvalue(enum spectrum spectrum, size_t i);
+void dense_from_spectrum(struct dense *self, enum spectrum spectrum, unsigned *products);
+
 /* H ← H + diag(d), and d becomes the curvature's diagonal. */
 void dense_add_diagonal(struct dense *self, const double *d);
 
@@ -39,8 +46,14 @@ void dense_multiply(const struct dense *self, double delta, const double *x, dou
 /* x with Hx = b by elimination with pivoting; fails the test on a singular H. */
 void dense_solve(size_t n, const double *h, const double *b, double *x);
 
+/* d from low to high in equal ratios, shuffled; SPECTRUM_SIZE elements. */
+void spread_diagonal(double low, double high, double *d);
+
 /* ‖v − (H + δI)q‖/‖v‖ */
 double dense_residual(const struct dense *self, double delta, const iml_real *v, const iml_real *q);
+
+/* The solver of that name with K terms, the rest default; fails the test if there is none. */
+struct iml_solver_options options_of(const char *name, unsigned terms);
 
 /* Plans, opens the arena and lays the solver out in it; and a solve by a solver of its own. */
 void solver_open(struct iml_solver *solver, struct iml_arena *arena,

@@ -8,7 +8,7 @@
 #include "dense.h"
 #include "imld/solver.h"
 
-enum { SIZE = 40 };
+enum { SIZE = SPECTRUM_SIZE };
 
 #ifdef IML_REAL_DOUBLE
 static const double rounding = 1e-9;
@@ -17,36 +17,6 @@ static const double rounding = 2e-3;
 #endif
 
 /* --- what the laws are asked of --- */
-
-static double positive_mu(size_t i)
-{
-    return 0.1 + 3.1 * (double)i / (SIZE - 1);
-}
-
-static double ill_conditioned_mu(size_t i)
-{
-    return pow(10, -6 + 6 * (double)i / (SIZE - 1));
-}
-
-static double indefinite_mu(size_t i)
-{
-    return i < 2 ? -0.3 + 0.1 * (double)i : positive_mu(i); /* 5 % negative */
-}
-
-static double singular_mu(size_t i)
-{
-    return i < 4 ? 0 : positive_mu(i);
-}
-
-static const struct spectrum {
-    const char *name;
-    double (*mu)(size_t i);
-} spectra[] = {
-    {"positive", positive_mu},
-    {"condition 1e6", ill_conditioned_mu},
-    {"5 % negative", indefinite_mu},
-    {"singular", singular_mu},
-};
 
 /* The options that every kind is run with; each solver ignores those that are not its own. */
 static const struct iml_solver_options variants[] = {
@@ -60,15 +30,12 @@ static const struct iml_solver_options variants[] = {
     {.terms = 60, .step_size = 0.3, .target_residual = 0.05},
 };
 
-static void make_matrix(struct dense *matrix, const struct spectrum *spectrum,
+static void make_matrix(struct dense *matrix, enum spectrum spectrum,
                         enum iml_precondition precondition, unsigned *products)
 {
-    double mu[SIZE], d[SIZE];
-    for (size_t i = 0; i < SIZE; i++) {
-        mu[i] = spectrum->mu(i);
-        d[i] = 0.01 * (double)(1 + i % 7);
-    }
-    dense_from_eigenvalues(matrix, SIZE, mu, 3, products);
+    double d[SIZE];
+    for (size_t i = 0; i < SIZE; i++) d[i] = 0.01 * (double)(1 + i % 7);
+    dense_from_spectrum(matrix, spectrum, products);
     if (precondition == IML_PRECONDITION_L2) dense_add_diagonal(matrix, d);
 }
 
@@ -79,10 +46,10 @@ static void for_all(void (*law)(const struct iml_solver_options *options, struct
     unsigned products = 0;
     for (const struct iml_solver_kind *const *kind = iml_solver_kinds; *kind; kind++) {
         for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
-            for (size_t s = 0; s < sizeof spectra / sizeof *spectra; s++) {
+            for (int s = 0; s < SPECTRA; s++) {
                 struct iml_solver_options options = variants[i];
                 options.kind = *kind;
-                make_matrix(&matrix, &spectra[s], options.precondition, &products);
+                make_matrix(&matrix, (enum spectrum)s, options.precondition, &products);
                 law(&options, &matrix);
             }
         }
@@ -351,13 +318,11 @@ static void test_large_coefficients_do_not_spoil_the_preconditioner(void **state
     static struct dense matrix;
     unsigned products = 0;
     iml_real v[SIZE], q[SIZE];
-    double mu[SIZE], d[SIZE];
+    double d[SIZE];
     random_vector(SIZE, 5, v);
-    for (size_t j = 0; j < SIZE; j++) {
-        mu[j] = singular_mu(j);
+    for (size_t j = 0; j < SIZE; j++)
         d[j] = 0.2 * pow(1e8 / 0.2, (double)(j * 17 % SIZE) / (SIZE - 1));
-    }
-    dense_from_eigenvalues(&matrix, SIZE, mu, 3, &products);
+    dense_from_spectrum(&matrix, SINGULAR, &products);
     dense_add_diagonal(&matrix, d);
     const struct iml_solver_options options = {
         .kind = iml_solver_kind_find("neumann"), .terms = 300, .precondition = IML_PRECONDITION_L2};
