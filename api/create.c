@@ -27,8 +27,10 @@ static struct imld_answer answer_dry_run(struct imld_api *api, const json_t *spe
     int64_t identical = 0;
     uint64_t steps = 0;
     const struct imld_control *control = api->control;
-    const double step_seconds =
-        control->seconds_per_step ? control->seconds_per_step(control->context, spec, &steps) : NAN;
+    double step_seconds = NAN, total_seconds = NAN;
+    if (control->seconds_per_step)
+        step_seconds = control->seconds_per_step(control->context, spec, &steps);
+    if (steps > 0) total_seconds = step_seconds * (double)steps;
     struct imld_reader *reader = imld_reader_take(api->storage, &error);
     const bool is_read =
         reader && imld_job_identical(reader, spec_text, &identical, &error) == IML_OK;
@@ -39,7 +41,7 @@ static struct imld_answer answer_dry_run(struct imld_api *api, const json_t *spe
     imld_json_key(&text, "memory");
     imld_json_value(&text, memory);
     add_known_seconds(&text, "seconds_per_step", step_seconds);
-    add_known_seconds(&text, "seconds_total", steps > 0 ? step_seconds * (double)steps : NAN);
+    add_known_seconds(&text, "seconds_total", total_seconds);
     char id[IMLD_JOB_ID_MAX];
     imld_job_id(identical, id);
     imld_json_key(&text, "identical_job");

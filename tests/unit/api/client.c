@@ -30,7 +30,10 @@ const char *reply_header(const struct reply *reply, const char *name, char buffe
         if (strncasecmp(line, name, length) != 0 || line[length] != ':') continue;
         const char *value = line + length + 1;
         value += strspn(value, " ");
-        (void)snprintf(buffer, 512, "%.*s", (int)strcspn(value, "\r"), value);
+        const size_t value_length = strcspn(value, "\r");
+        assert_true(value_length < 512);
+        memcpy(buffer, value, value_length);
+        buffer[value_length] = '\0';
         break;
     }
     return buffer;
