@@ -8,6 +8,7 @@
 
 #include "imld/trainer.h"
 
+/* NOLINTBEGIN(readability-function-size): ten parameters, as every BLAS has them */
 static void multiply(CBLAS_TRANSPOSE a_form, CBLAS_TRANSPOSE b_form, size_t m, size_t n, size_t k,
                      const iml_real *a, size_t lda, const iml_real *b, size_t ldb, double beta,
                      iml_real *c, size_t ldc)
@@ -38,6 +39,8 @@ void iml_gemm_tn(size_t m, size_t n, size_t k, const iml_real *a, size_t lda, co
 {
     multiply(CblasTrans, CblasNoTrans, m, n, k, a, lda, b, ldb, beta, c, ldc);
 }
+
+/* NOLINTEND(readability-function-size) */
 
 /* The one setting of the whole process: a BLAS with threads of its own would take the cores of the
  * run's team (neumann(3) then took 1.5–1.9 × as long). */

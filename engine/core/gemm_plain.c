@@ -8,6 +8,7 @@ static void scale_row(size_t n, double beta, iml_real *c)
     for (size_t j = 0; j < n; j++) c[j] = beta == 0 ? 0 : (iml_real)beta * c[j];
 }
 
+/* NOLINTBEGIN(readability-function-size): ten parameters, as every BLAS has them */
 void iml_gemm_nn(size_t m, size_t n, size_t k, const iml_real *a, size_t lda, const iml_real *b,
                  size_t ldb, double beta, iml_real *c, size_t ldc)
 {
@@ -44,6 +45,8 @@ void iml_gemm_tn(size_t m, size_t n, size_t k, const iml_real *a, size_t lda, co
         }
     }
 }
+
+/* NOLINTEND(readability-function-size) */
 
 void iml_gemm_prepare(void)
 {

@@ -18,10 +18,13 @@ struct helper {
     unsigned worker;
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines of their own on purpose */
 struct iml_team {
     const atomic_bool *cancel; /* borrowed; NULL: never cancelled */
     unsigned threads;
     int nice;
+    pthread_mutex_t mutex; /* for sleeping only; guards nothing but the wake-ups */
+    pthread_cond_t started, ended;
     /* the pass at hand: written by the caller before `pass` is raised, read by helpers after it */
     void (*task)(void *context, size_t i, unsigned worker);
     void *context;
@@ -31,8 +34,6 @@ struct iml_team {
     _Alignas(CACHE_LINE) atomic_uint pass;   /* number of the pass; helpers wait for its change */
     atomic_uint running;                     /* helpers that are still in the pass */
     atomic_bool is_closing;
-    pthread_mutex_t mutex; /* for sleeping only; guards nothing but the wake-ups */
-    pthread_cond_t started, ended;
     struct helper helpers[IML_THREADS_MAX];
 };
 
@@ -156,7 +157,7 @@ enum iml_code iml_team_open(unsigned threads, int nice, const atomic_bool *cance
         const unsigned started = self->threads;
         iml_team_close(self);
         return iml_error_set(error, IML_ERROR_LIMIT, "can't start thread %u of %u: %s", started + 1,
-                             threads, strerror(failure));
+                             threads, strerrordesc_np(failure));
     }
     *team = self;
     return IML_OK;

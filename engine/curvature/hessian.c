@@ -11,12 +11,12 @@ void iml_hessian_apply(const struct iml_curvature *self, const iml_real *u, iml_
     /* the curvature is the evaluator's first member */
     const struct iml_evaluator *evaluator = (const void *)self;
     assert(evaluator->is_linearized);
-    const struct iml_pass pass = {.evaluator = evaluator,
-                                  .batch = &evaluator->batch,
-                                  .theta = evaluator->theta,
-                                  .u = u,
-                                  .diagonal = evaluator->diagonal,
-                                  .out = hu};
+    struct iml_pass pass = {.evaluator = evaluator,
+                            .batch = &evaluator->batch,
+                            .theta = evaluator->theta,
+                            .u = u,
+                            .diagonal = evaluator->diagonal};
+    pass.out = hu;
     /* a cancelled product is noticed by iml_curvature_is_cancelled: the flag stays set */
     if (iml_pass_product_rows(&pass)) (void)iml_pass_product_weights(&pass);
 }

@@ -5,6 +5,7 @@
 #include "engine/curvature/hessian.h"
 #include "engine/net/evaluator.h"
 
+/* NOLINTNEXTLINE(readability-function-size): each parameter is a thing of its own */
 enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *theta,
                             const struct iml_batch *batch, const iml_real *diagonal,
                             iml_real *gradient, struct iml_batch_result *result,
@@ -17,11 +18,9 @@ enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *the
     evaluator->theta = theta;
     evaluator->diagonal = diagonal;
     evaluator->batch = *batch;
-    const struct iml_pass pass = {.evaluator = evaluator,
-                                  .batch = &evaluator->batch,
-                                  .theta = theta,
-                                  .diagonal = diagonal,
-                                  .out = gradient};
+    struct iml_pass pass = {
+        .evaluator = evaluator, .batch = &evaluator->batch, .theta = theta, .diagonal = diagonal};
+    pass.out = gradient;
     if (!iml_pass_gradient_rows(&pass)) return iml_evaluator_cancelled(error);
     if (gradient && !iml_pass_gradient_weights(&pass)) return iml_evaluator_cancelled(error);
     iml_evaluator_sum(&pass, result);
@@ -38,11 +37,9 @@ enum iml_code iml_loss_tangents(struct iml_evaluator *evaluator, const iml_real 
                                 struct iml_error *error)
 {
     assert(evaluator->is_linearized);
-    const struct iml_pass pass = {.evaluator = evaluator,
-                                  .batch = &evaluator->batch,
-                                  .theta = evaluator->theta,
-                                  .u = u,
-                                  .losses = out};
+    struct iml_pass pass = {
+        .evaluator = evaluator, .batch = &evaluator->batch, .theta = evaluator->theta, .u = u};
+    pass.losses = out;
     return iml_pass_tangent(&pass) ? IML_OK : iml_evaluator_cancelled(error);
 }
 

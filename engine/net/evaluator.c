@@ -157,8 +157,9 @@ enum iml_code iml_evaluate(struct iml_evaluator *self, const iml_real *theta,
 {
     iml_evaluator_check(self, batch);
     self->is_linearized = false;
-    const struct iml_pass pass = {
-        .evaluator = self, .batch = batch, .theta = theta, .losses = losses, .logits = logits};
+    struct iml_pass pass = {.evaluator = self, .batch = batch, .theta = theta};
+    pass.losses = losses;
+    pass.logits = logits;
     if (!iml_pass_forward(&pass)) return iml_evaluator_cancelled(error);
     iml_evaluator_sum(&pass, result);
     return IML_OK;
@@ -171,8 +172,9 @@ enum iml_code iml_gradient(struct iml_evaluator *self, const iml_real *theta,
 {
     iml_evaluator_check(self, batch);
     self->is_linearized = false;
-    const struct iml_pass pass = {
-        .evaluator = self, .batch = batch, .theta = theta, .diagonal = diagonal, .out = gradient};
+    struct iml_pass pass = {
+        .evaluator = self, .batch = batch, .theta = theta, .diagonal = diagonal};
+    pass.out = gradient;
     if (!iml_pass_gradient_rows(&pass) || !iml_pass_gradient_weights(&pass))
         return iml_evaluator_cancelled(error);
     iml_evaluator_sum(&pass, result);

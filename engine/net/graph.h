@@ -7,7 +7,7 @@
 #include "engine/net/loss.h"
 #include "imld/net.h"
 
-#define IML_BLOCKS_MAX (2 * (IML_HIDDEN_MAX + 1))
+#define IML_BLOCKS_MAX ((size_t)2 * (IML_HIDDEN_MAX + 1))
 
 struct iml_net {
     struct iml_net_options options;

@@ -139,10 +139,9 @@ size_t iml_net_layer_count(const struct iml_net *net)
 /* A block as an item of the registry, whose two conversions it shares. */
 static struct iml_item block_item(const struct iml_block *block, iml_real *vector)
 {
-    struct iml_item item = {.type = IML_ITEM_REAL,
-                            .rank = block->rank,
-                            .data = vector + block->offset,
-                            .is_transposed = block->is_transposed};
+    struct iml_item item = {
+        .type = IML_ITEM_REAL, .rank = block->rank, .is_transposed = block->is_transposed};
+    item.data = vector + block->offset;
     memcpy(item.shape, block->shape, sizeof item.shape);
     return item;
 }

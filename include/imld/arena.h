@@ -1,8 +1,8 @@
 /* arena.h: memory that is planned before anything is allocated, taken once, and freed as a whole.
  *
  * A layout function takes slices from an arena in a fixed order. Run on a *measuring* arena it only
- * adds up bytes, by named part; run on an *open* one it gets the memory. Plan and run can't disagree,
- * since they are the same code. One thread at a time. */
+ * adds up bytes, by named part; run on an *open* one it gets the memory. Plan and run can't
+ * disagree, since they are the same code. One thread at a time. */
 #ifndef IMLD_ARENA_H
 #define IMLD_ARENA_H
 
@@ -46,8 +46,8 @@ void iml_arena_close(struct iml_arena *arena);
 /* Names the part that the following slices belong to. */
 void iml_arena_part(struct iml_arena *arena, const char *name);
 
-/* A 64-byte aligned slice of count × size bytes; NULL while measuring (so a layout function must not
- * look into what it takes), never NULL from an open arena: taking more than was planned is a
+/* A 64-byte aligned slice of count × size bytes; NULL while measuring (so a layout function must
+ * not look into what it takes), never NULL from an open arena: taking more than was planned is a
  * programming error and asserts. */
 void *iml_arena_take(struct iml_arena *arena, size_t count, size_t size);
 

@@ -7,28 +7,31 @@
 
 struct iml_curvature {
     size_t size; /* P */
-    /* hu = Hu, H with the regularizer (`diagonal`) in it. u and hu don't overlap. If the cancel flag is seen
-     * in a product, hu is meaningless and iml_curvature_is_cancelled is true from then on. */
+    /* hu = Hu, H with the regularizer (`diagonal`) in it. u and hu don't overlap. If the cancel
+     * flag is seen in a product, hu is meaningless and iml_curvature_is_cancelled is true from then
+     * on. */
     void (*apply)(const struct iml_curvature *self, const iml_real *u, iml_real *hu);
-    /* D: the diagonal that knowledge and weight decay add to H, so that A = H − D is the data's part;
-     * borrowed, NULL: D = 0 */
+    /* D: the diagonal that knowledge and weight decay add to H, so that A = H − D is the data's
+     * part; borrowed, NULL: D = 0 */
     const iml_real *diagonal;
-    struct iml_team *team; /* borrowed; for a solver's own vector work and the cancel flag; NULL: none */
+    struct iml_team
+        *team; /* borrowed; for a solver's own vector work and the cancel flag; NULL: none */
 };
 
 bool iml_curvature_is_cancelled(const struct iml_curvature *curvature);
 
-/* Linearizes the loss (1/N) Σ wᵢℓᵢ + ½ Σ dⱼθⱼ² at θ: forward and backward once, storing x, y and ȳ of
- * each layer in the evaluator, which must have been made with wants_products and is busy until the
- * next linearization. theta, diagonal and the batch's arrays are borrowed as long as products are
- * taken. gradient (P, may be NULL) receives ∇θ of the same loss. */
+/* Linearizes the loss (1/N) Σ wᵢℓᵢ + ½ Σ dⱼθⱼ² at θ: forward and backward once, storing x, y and ȳ
+ * of each layer in the evaluator, which must have been made with wants_products and is busy until
+ * the next linearization. theta, diagonal and the batch's arrays are borrowed as long as products
+ * are taken. gradient (P, may be NULL) receives ∇θ of the same loss. */
 IML_MUST_USE enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *theta,
                                          const struct iml_batch *batch, const iml_real *diagonal,
                                          iml_real *gradient, struct iml_batch_result *result,
                                          const struct iml_curvature **curvature,
                                          struct iml_error *error);
 
-/* ℓ̇ᵢ(u) = u·∇θℓᵢ for every row of the linearized batch, from one tangent pass (MATH §3.3). out: rows. */
+/* ℓ̇ᵢ(u) = u·∇θℓᵢ for every row of the linearized batch, from one tangent pass (MATH §3.3). out:
+ * rows. */
 IML_MUST_USE enum iml_code iml_loss_tangents(struct iml_evaluator *evaluator, const iml_real *u,
                                              iml_real *out, struct iml_error *error);
 

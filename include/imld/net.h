@@ -2,8 +2,8 @@
  *
  * θ and every vector of its shape (gradients, directions, λ per parameter, optimizer moments) lie
  * layer by layer in the graph's order, in a layer weights before bias. *Outside* (checkpoints,
- * fixtures, PyTorch) a linear weight is out × in, row-major; *inside* it is in × out, which the GEMMs
- * like better. iml_net_import and iml_net_export convert. */
+ * fixtures, PyTorch) a linear weight is out × in, row-major; *inside* it is in × out, which the
+ * GEMMs like better. iml_net_import and iml_net_export convert. */
 #ifndef IMLD_NET_H
 #define IMLD_NET_H
 
@@ -22,8 +22,8 @@
 enum iml_activation { IML_ACTIVATION_RELU, IML_ACTIVATION_TANH };
 enum iml_loss { IML_LOSS_CROSS_ENTROPY, IML_LOSS_SQUARED_ERROR };
 
-/* An mlp: inputs – hidden[0] – … – outputs, the activation after each hidden layer. hidden_count 0 is
- * softmax (or linear) regression. has_bias false leaves all biases out. */
+/* An mlp: inputs – hidden[0] – … – outputs, the activation after each hidden layer. hidden_count 0
+ * is softmax (or linear) regression. has_bias false leaves all biases out. */
 struct iml_net_options {
     size_t inputs;
     size_t hidden[IML_HIDDEN_MAX];
@@ -36,14 +36,14 @@ struct iml_net_options {
 
 /* A block of θ: one tensor of one layer. */
 struct iml_block {
-    char name[64];    /* "linear1.weight" */
-    size_t layer;     /* number of the layer among those with parameters: the group of l2_per_layer */
-    size_t offset;    /* into θ */
-    size_t count;     /* elements */
+    char name[64]; /* "linear1.weight" */
+    size_t layer;  /* number of the layer among those with parameters: the group of l2_per_layer */
+    size_t offset; /* into θ */
+    size_t count;  /* elements */
     size_t rank;
     size_t shape[IML_RANK_MAX]; /* as the outside sees it */
     bool is_transposed;
-    bool is_kernel;   /* a weight, not a bias */
+    bool is_kernel; /* a weight, not a bias */
 };
 
 struct iml_net;
@@ -64,8 +64,8 @@ size_t iml_net_layer_count(const struct iml_net *net); /* layers with parameters
 void iml_net_import(const struct iml_net *net, const iml_real *outside, iml_real *inside);
 void iml_net_export(const struct iml_net *net, const iml_real *inside, iml_real *outside);
 
-/* Uniform ±1/√fan_in for weights and bias, from (seed, IML_PURPOSE_INITIALIZATION); in the outside's
- * order of draws, one stream index a block. */
+/* Uniform ±1/√fan_in for weights and bias, from (seed, IML_PURPOSE_INITIALIZATION); in the
+ * outside's order of draws, one stream index a block. */
 void iml_net_initialize(const struct iml_net *net, uint32_t seed, iml_real *theta);
 
 /* Registers a vector of θ's shape, one item a block: PREFIX + block name + SUFFIX
@@ -91,8 +91,8 @@ struct iml_batch {
 struct iml_evaluator;
 
 /* Bytes are planned, buffers taken; with a measuring arena *evaluator is still made (so that sizes
- * can be asked) but can't run. Free with iml_evaluator_free. wants_products: buffers for tangents and
- * adjoints too (linearize needs them). team is borrowed. */
+ * can be asked) but can't run. Free with iml_evaluator_free. wants_products: buffers for tangents
+ * and adjoints too (linearize needs them). team is borrowed. */
 IML_MUST_USE enum iml_code iml_evaluator_new(const struct iml_net *net, size_t rows,
                                              bool wants_products, struct iml_team *team,
                                              struct iml_arena *arena,
@@ -101,9 +101,9 @@ IML_MUST_USE enum iml_code iml_evaluator_new(const struct iml_net *net, size_t r
 void iml_evaluator_free(struct iml_evaluator *evaluator);
 
 struct iml_batch_result {
-    double loss;      /* (1/N) Σ wᵢ ℓᵢ, in nats */
-    double loss_sum;  /* Σ ℓᵢ, no weights */
-    size_t correct;   /* rows whose first largest output is the label (or the largest target) */
+    double loss;     /* (1/N) Σ wᵢ ℓᵢ, in nats */
+    double loss_sum; /* Σ ℓᵢ, no weights */
+    size_t correct;  /* rows whose first largest output is the label (or the largest target) */
 };
 
 /* Forward only. losses (rows, may be NULL) receives ℓᵢ, logits (rows × outputs, may be NULL) z.

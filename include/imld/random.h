@@ -1,6 +1,6 @@
 /* random.h: counter-based randomness (Philox4x32-10; Salmon et al. 2011): a draw is a function of
- * (seed, purpose, index, pass) and a word number, with no generator state, so a resume needs only the
- * step number and threads can't change a result.
+ * (seed, purpose, index, pass) and a word number, with no generator state, so a resume needs only
+ * the step number and threads can't change a result.
  *
  * key = (seed, purpose), counter = (block, index, pass, 0); word j of a stream is word j mod 4 of
  * block j/4. */
