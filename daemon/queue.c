@@ -17,7 +17,7 @@ static bool can_never_start(const struct imld_queue *queue, const struct imld_ca
 static bool fits(const struct imld_queue *queue, const struct imld_queue_load *load,
                  const struct imld_candidate *c)
 {
-    if (c->is_suspect && load->running > 0) return false;
+    if (c->is_suspect && load->unproven > 0) return false;
     return c->threads <= queue->limits.threads - load->threads &&
            c->memory_bytes <= queue->limits.memory_bytes - load->memory_bytes;
 }
@@ -85,7 +85,7 @@ struct imld_waiting imld_queue_explain(const struct imld_queue *queue,
     if (candidate->memory_bytes > free_bytes && !load->has_suspect)
         return (struct imld_waiting){"memory", candidate->memory_bytes, free_bytes,
                                      limits->memory_bytes};
-    if (load->has_suspect || (candidate->is_suspect && load->running > 0))
+    if (load->has_suspect || (candidate->is_suspect && load->unproven > 0))
         return (struct imld_waiting){.rule = "suspect"};
     return (struct imld_waiting){.rule = "behind"};
 }

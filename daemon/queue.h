@@ -19,7 +19,8 @@ struct imld_queue_limits {
 struct imld_queue_load {
     int64_t threads, memory_bytes;
     size_t running;
-    bool has_suspect; /* one that has not yet committed a checkpoint */
+    size_t unproven;  /* of these: no checkpoint committed since they were claimed */
+    bool has_suspect; /* one of the unproven is a suspect */
 };
 
 struct imld_passed {

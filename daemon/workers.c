@@ -69,7 +69,8 @@ static void on_checkpoint(void *context)
     const bool is_first = !worker->has_checkpoint;
     worker->has_checkpoint = true;
     (void)pthread_mutex_unlock(&workers->mutex);
-    if (is_first && worker->job.is_suspect) workers->options.changed(workers->options.context);
+    if (is_first)
+        workers->options.changed(workers->options.context); /* a suspect may wait for it */
 }
 
 static double number_at(const json_t *spec, const char *pointer, double fallback)
@@ -233,7 +234,9 @@ struct imld_queue_load imld_workers_load(struct imld_workers *workers)
         load.running++;
         load.threads += w->job.threads;
         load.memory_bytes += w->job.memory_bytes;
-        load.has_suspect = load.has_suspect || (w->job.is_suspect && !w->has_checkpoint);
+        if (w->has_checkpoint) continue;
+        load.unproven++;
+        load.has_suspect = load.has_suspect || w->job.is_suspect;
     }
     (void)pthread_mutex_unlock(&workers->mutex);
     return load;
