@@ -24,11 +24,28 @@ static bool is_name_character(char c)
            (c && strchr(others, c));
 }
 
+/* The walk over the headers, in the order in which they came. */
+struct walk {
+    struct imld_problems *problems;
+    const char *value_end; /* of the header before; NULL: none */
+};
+
+/* The library ends each value with a NUL in its own buffer and gives the length up to the first one
+ * (measured, 0.9.75: also by its _n functions), so a NUL that was sent shows only there: the next
+ * name must begin one or two bytes (LF, CRLF) after the value's end. A folded line is moved
+ * elsewhere. */
+static bool was_cut(const char *value_end, const char *next_name)
+{
+    const uintptr_t end = (uintptr_t)value_end, next = (uintptr_t)next_name;
+    return next > end && next - end > 2 && next - end < 32768;
+}
+
 static enum MHD_Result look_at_header(void *context, enum MHD_ValueKind kind, const char *name,
                                       size_t name_length, const char *value, size_t value_length)
 {
     (void)kind;
-    struct imld_problems *problems = context;
+    struct walk *walk = context;
+    struct imld_problems *problems = walk->problems;
     for (size_t i = 0; i < name_length; i++) {
         if (is_name_character(name[i])) continue;
         imld_problems_add(problems, "", "a header's name has a blank or another foreign character");
@@ -40,7 +57,23 @@ static enum MHD_Result look_at_header(void *context, enum MHD_ValueKind kind, co
         imld_problems_add(problems, "", "a header's value has a control character");
         break;
     }
+    if (!value || (uintptr_t)value < (uintptr_t)name)
+        imld_problems_add(problems, "", "a header is folded over two lines"); /* RFC 9112 5.2 */
+    else if (walk->value_end && was_cut(walk->value_end, name))
+        imld_problems_add(problems, "", "a header's value has a NUL");
+    walk->value_end = value ? value + value_length : NULL;
     return problems->total < 4 ? MHD_YES : MHD_NO;
+}
+
+/* All headers. After the last one's end comes the empty line: a NUL, CR or LF. */
+static void check_headers(const struct imld_request *request, struct imld_problems *problems)
+{
+    struct walk walk = {.problems = problems};
+    (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, look_at_header, &walk);
+    if (problems->total > 0 || !walk.value_end) return;
+    const char after = walk.value_end[1];
+    if (after != '\0' && after != '\r' && after != '\n')
+        imld_problems_add(problems, "", "a header's value has a NUL");
 }
 
 /* ---- one header each ---- */
@@ -147,8 +180,7 @@ unsigned imld_protocol_check(const struct imld_request *request, const char *ver
                              size_t url_bytes, struct imld_problems *problems)
 {
     const bool is_1_0 = strcmp(version, "HTTP/1.0") == 0;
-    (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, look_at_header,
-                                      problems);
+    check_headers(request, problems);
     check_host(request, is_1_0, problems);
     check_singles(request, problems);
     const unsigned status = check_framing(request, is_1_0, problems);
