@@ -24,6 +24,13 @@ void fixture_make(struct fixture *fixture)
     assert_non_null(mkdtemp(fixture->folder));
 }
 
+void fixture_make_in_memory(struct fixture *fixture)
+{
+    *fixture = (struct fixture){.storage = NULL};
+    (void)snprintf(fixture->folder, sizeof fixture->folder, "/dev/shm/imld-test-XXXXXX");
+    if (!mkdtemp(fixture->folder)) fixture_make(fixture);
+}
+
 enum iml_code fixture_try_open(struct fixture *fixture, struct iml_error *error)
 {
     const struct imld_storage_options options = {

@@ -20,6 +20,8 @@ struct fixture {
 extern int64_t fixture_now_ms; /* the clock of every fixture */
 
 void fixture_make(struct fixture *fixture); /* a new empty folder below the working directory */
+/* The same in memory where there is /dev/shm: an fsync costs nothing there. */
+void fixture_make_in_memory(struct fixture *fixture);
 enum iml_code fixture_try_open(struct fixture *fixture, struct iml_error *error);
 void fixture_open(struct fixture *fixture); /* asserts that it opens */
 void fixture_close(struct fixture *fixture);
