@@ -9,7 +9,7 @@ struct iml_curvature {
     size_t size; /* P */
     /* hu = Hu, H with the regularizer (`diagonal`) in it. u and hu don't overlap. If the cancel
      * flag is seen in a product, hu is meaningless and iml_curvature_is_cancelled is true from then
-     * on. */
+     * on: so whoever sets the flag lets it stand until the step has been abandoned. */
     void (*apply)(const struct iml_curvature *self, const iml_real *u, iml_real *hu);
     /* D: the diagonal that knowledge and weight decay add to H, so that A = H − D is the data's
      * part; borrowed, NULL: D = 0 */
