@@ -169,6 +169,36 @@ static void test_planted_negative_curvature_ends_the_solve(void **state)
     check_close(report.residual, dense_residual(&matrix, 0, v, q), 1e-12);
 }
 
+/* H = diag(1, 10), v = (1, 1/10): pᵀHp/‖p‖² is 1.1/1.01 along v, 5.5 along the conjugate (1, −1).
+ */
+static void test_smallest_curvature_is_the_smallest_of_all(void **state)
+{
+    (void)state;
+    static struct dense matrix;
+    unsigned products = 0;
+    const double h[] = {1, 0, 0, 10};
+    const iml_real v[] = {1, 0.1};
+    iml_real q[2];
+    dense_from_elements(&matrix, 2, h, &products);
+    const struct iml_solver_options options = options_of("cg", 2);
+    const struct iml_report report = solve_once(&options, &matrix.curvature, v, q);
+    check_close(report.smallest_curvature, 1.1 / 1.01, 1e-13);
+}
+
+static void test_solve_ends_where_only_rounding_is_left(void **state)
+{
+    (void)state;
+    static struct dense matrix;
+    unsigned products = 0;
+    iml_real v[SIZE], q[SIZE];
+    random_vector(SIZE, 5, v);
+    dense_from_spectrum(&matrix, POSITIVE, &products);
+    const struct iml_solver_options options = options_of("cg", 10 * SIZE);
+    const struct iml_report report = solve_once(&options, &matrix.curvature, v, q);
+    assert_int_equal(report.end, IML_END_TARGET);
+    assert_true(report.residual <= 1e-14 && report.products < 2 * SIZE);
+}
+
 /* With 5 % negative eigenvalues cg ends before its terms do; its q is that of the steps before. */
 static void test_negative_curvature_keeps_the_iterate_before(void **state)
 {
@@ -237,6 +267,8 @@ int main(void)
         cmocka_unit_test(test_damped_cg_solves_the_damped_system),
         cmocka_unit_test(test_negative_curvature_in_the_first_step),
         cmocka_unit_test(test_planted_negative_curvature_ends_the_solve),
+        cmocka_unit_test(test_smallest_curvature_is_the_smallest_of_all),
+        cmocka_unit_test(test_solve_ends_where_only_rounding_is_left),
         cmocka_unit_test(test_negative_curvature_keeps_the_iterate_before),
         cmocka_unit_test(test_identity_matrix_is_solved_in_one_step),
         cmocka_unit_test(test_target_residual_ends_at_the_first_that_meets_it),

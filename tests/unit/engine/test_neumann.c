@@ -99,6 +99,28 @@ static void test_preconditioned_neumann_converges_for_large_coefficients(void **
     }
 }
 
+/* M = μ̂_A I + D: the damping is in D, and A = H − D is the data's part, which it doesn't change. */
+static void test_estimate_of_the_data_part_ignores_the_damping(void **state)
+{
+    (void)state;
+    static struct dense matrix;
+    unsigned products = 0;
+    iml_real v[SIZE], q[SIZE];
+    double d[SIZE];
+    random_vector(SIZE, 5, v);
+    spread_diagonal(1e-3, 10, d);
+    dense_from_spectrum(&matrix, POSITIVE, &products);
+    dense_add_diagonal(&matrix, d);
+    struct iml_solver_options options = options_of("neumann", 1);
+    options.precondition = IML_PRECONDITION_L2;
+    const double plain = solve_once(&options, &matrix.curvature, v, q).largest_curvature;
+    options.damping = 1;
+    const double damped = solve_once(&options, &matrix.curvature, v, q).largest_curvature;
+    check_close(damped, plain, 0);
+    options.precondition = IML_PRECONDITION_NONE; /* here it is the norm of H_δ */
+    check_close(solve_once(&options, &matrix.curvature, v, q).largest_curvature, 11, 0.3);
+}
+
 static void test_auto_warms_up_once_and_stays_warm(void **state)
 {
     (void)state;
@@ -166,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_neumann_is_the_dense_polynomial),
         cmocka_unit_test(test_preconditioned_neumann_is_the_dense_polynomial),
         cmocka_unit_test(test_preconditioned_neumann_converges_for_large_coefficients),
+        cmocka_unit_test(test_estimate_of_the_data_part_ignores_the_damping),
         cmocka_unit_test(test_auto_warms_up_once_and_stays_warm),
         cmocka_unit_test(test_power_iteration_is_the_fixture_s),
     };
