@@ -127,6 +127,7 @@ static enum iml_code read_image(const struct iml_set *set, enum iml_set_split sp
     return code == IML_OK ? iml_set_pixels(set, split, &chosen, 1, pixels, error) : code;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): which image takes four values, where to two more */
 enum iml_code iml_set_read_image(const struct iml_set_roots *roots, const char *name,
                                  enum iml_set_split split, size_t index, uint8_t *pixels,
                                  size_t pixels_bytes, uint8_t *label, struct iml_error *error)

@@ -24,11 +24,14 @@ struct batches {
  * none. */
 static unsigned batch_number(const char *entry)
 {
+    static const char before[] = "data_batch_", after[] = ".bin";
+    if (strncmp(entry, before, sizeof before - 1) != 0) return 0;
     unsigned number = 0;
-    char again[IML_FILE_NAME_MAX];
-    if (sscanf(entry, "data_batch_%6u.bin", &number) != 1) return 0;
-    const int length = snprintf(again, sizeof again, "data_batch_%u.bin", number);
-    return length > 0 && strcmp(entry, again) == 0 ? number : 0;
+    for (entry += sizeof before - 1; *entry >= '0' && *entry <= '9'; entry++) {
+        number = 10 * number + (unsigned)(*entry - '0');
+        if (number == 0 || number > 999999) return 0;
+    }
+    return strcmp(entry, after) == 0 ? number : 0;
 }
 
 static void note_batch(void *context, const char *entry)

@@ -73,10 +73,10 @@ static size_t gather_class(const uint8_t *labels, size_t count, size_t class_num
 }
 
 enum iml_code iml_split_draw(uint32_t seed, const struct iml_split_counts *counts,
-                             const uint8_t *labels, size_t count, uint32_t *scratch,
-                             uint32_t *validation, uint32_t *train, struct iml_error *error)
+                             const uint8_t *labels, size_t count,
+                             const struct iml_split_lists *lists, struct iml_error *error)
 {
-    uint32_t *const members = scratch, *const order = scratch + count;
+    uint32_t *const members = lists->scratch, *const order = lists->scratch + count;
     size_t validation_count = 0, train_count = 0;
     for (size_t c = 0; c < IML_CLASSES_MAX; c++) {
         const size_t wanted = counts->validation[c] + counts->train[c];
@@ -90,13 +90,13 @@ enum iml_code iml_split_draw(uint32_t seed, const struct iml_split_counts *count
         }
         iml_permutation(seed, IML_PURPOSE_SPLIT, (uint32_t)c, (uint32_t)n, order);
         for (size_t i = 0; i < counts->validation[c]; i++)
-            validation[validation_count++] = members[order[i]];
+            lists->validation[validation_count++] = members[order[i]];
         for (size_t i = counts->validation[c]; i < wanted; i++)
-            train[train_count++] = members[order[i]];
+            lists->train[train_count++] = members[order[i]];
     }
     /* file order: what the files are read in, and a list that a reader can compare */
     if (validation_count > 0)
-        qsort(validation, validation_count, sizeof *validation, compare_indices);
-    if (train_count > 0) qsort(train, train_count, sizeof *train, compare_indices);
+        qsort(lists->validation, validation_count, sizeof(uint32_t), compare_indices);
+    if (train_count > 0) qsort(lists->train, train_count, sizeof(uint32_t), compare_indices);
     return IML_OK;
 }

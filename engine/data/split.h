@@ -22,12 +22,17 @@ IML_MUST_USE enum iml_code iml_split_share(const struct iml_set_facts *facts, si
                                            size_t train, struct iml_split_counts *counts,
                                            struct iml_error *error);
 
-/* Draws the split. labels: all of the train split (count); scratch: 2 × count. validation and train
- * receive file indices, ascending. IML_ERROR_DATA: the labels are not those that counts were made
- * for. */
+/* Where the split is drawn to: file indices, ascending; borrowed. */
+struct iml_split_lists {
+    uint32_t *validation, *train; /* the counts' totals */
+    uint32_t *scratch;            /* 2 × the images of the train split */
+};
+
+/* Draws the split. labels: all of the train split (count). IML_ERROR_DATA: the labels are not those
+ * that counts were made for. */
 IML_MUST_USE enum iml_code iml_split_draw(uint32_t seed, const struct iml_split_counts *counts,
-                                          const uint8_t *labels, size_t count, uint32_t *scratch,
-                                          uint32_t *validation, uint32_t *train,
+                                          const uint8_t *labels, size_t count,
+                                          const struct iml_split_lists *lists,
                                           struct iml_error *error);
 
 #endif

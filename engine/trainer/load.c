@@ -11,11 +11,13 @@ static void pick_labels(const uint8_t *labels, const uint32_t *chosen, struct im
 static enum iml_code load_train_split(struct iml_trainer *self, const struct iml_set *set,
                                       struct iml_error *error)
 {
+    const struct iml_split_lists lists = {.validation = self->validation_indices,
+                                          .train = self->train_indices,
+                                          .scratch = self->split_scratch};
     enum iml_code code = iml_set_labels(set, IML_SPLIT_TRAIN, self->split_labels, error);
     if (code == IML_OK)
         code = iml_split_draw(self->options.seed, &self->counts, self->split_labels,
-                              self->facts.train_images, self->split_scratch,
-                              self->validation_indices, self->train_indices, error);
+                              self->facts.train_images, &lists, error);
     if (code != IML_OK) return code;
     pick_labels(self->split_labels, self->train_indices, &self->train);
     pick_labels(self->split_labels, self->validation_indices, &self->validation);

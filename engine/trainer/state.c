@@ -11,24 +11,24 @@ enum scope { ALL_RUNS, META_RUNS /* with λ */, RELATIVE_RUNS /* warm-up to a re
 
 struct scalar {
     const char *name;
-    enum iml_item_type type;
     size_t offset; /* in struct iml_state */
+    enum iml_item_type type;
     enum scope scope;
 };
 
 /* clang-format off */
 static const struct scalar scalars[] = {
-    {"state/step",              IML_ITEM_U64, offsetof(struct iml_state, step),              ALL_RUNS},
-    {"state/is_evaluation_due", IML_ITEM_U64, offsetof(struct iml_state, is_evaluation_due), ALL_RUNS},
-    {"state/seen_steps",        IML_ITEM_U64, offsetof(struct iml_state, seen_steps),        ALL_RUNS},
-    {"state/seen_correct",      IML_ITEM_U64, offsetof(struct iml_state, seen_correct),      ALL_RUNS},
-    {"state/seen_loss",         IML_ITEM_F64, offsetof(struct iml_state, seen_loss),         ALL_RUNS},
-    {"state/first_loss",        IML_ITEM_F64, offsetof(struct iml_state, first_loss),        ALL_RUNS},
-    {"state/last_loss",         IML_ITEM_F64, offsetof(struct iml_state, last_loss),         ALL_RUNS},
-    {"state/update",            IML_ITEM_U64, offsetof(struct iml_state, update),            META_RUNS},
-    {"state/steps_left",        IML_ITEM_U64, offsetof(struct iml_state, steps_left),        META_RUNS},
-    {"state/is_warm",           IML_ITEM_U64, offsetof(struct iml_state, is_warm),           META_RUNS},
-    {"state/monitored_norm",    IML_ITEM_F64, offsetof(struct iml_state, monitored_norm),    RELATIVE_RUNS},
+    {"state/step",              offsetof(struct iml_state, step),              IML_ITEM_U64, ALL_RUNS},
+    {"state/is_evaluation_due", offsetof(struct iml_state, is_evaluation_due), IML_ITEM_U64, ALL_RUNS},
+    {"state/seen_steps",        offsetof(struct iml_state, seen_steps),        IML_ITEM_U64, ALL_RUNS},
+    {"state/seen_correct",      offsetof(struct iml_state, seen_correct),      IML_ITEM_U64, ALL_RUNS},
+    {"state/seen_loss",         offsetof(struct iml_state, seen_loss),         IML_ITEM_F64, ALL_RUNS},
+    {"state/first_loss",        offsetof(struct iml_state, first_loss),        IML_ITEM_F64, ALL_RUNS},
+    {"state/last_loss",         offsetof(struct iml_state, last_loss),         IML_ITEM_F64, ALL_RUNS},
+    {"state/update",            offsetof(struct iml_state, update),            IML_ITEM_U64, META_RUNS},
+    {"state/steps_left",        offsetof(struct iml_state, steps_left),        IML_ITEM_U64, META_RUNS},
+    {"state/is_warm",           offsetof(struct iml_state, is_warm),           IML_ITEM_U64, META_RUNS},
+    {"state/monitored_norm",    offsetof(struct iml_state, monitored_norm),    IML_ITEM_F64, RELATIVE_RUNS},
 };
 /* clang-format on */
 

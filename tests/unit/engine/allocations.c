@@ -14,6 +14,9 @@
 #define HAS_SANITIZER 1
 #endif
 
+/* names of the C library and of the sanitizers, not ours */
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming)
+
 static atomic_size_t count;
 
 #ifdef HAS_SANITIZER
@@ -97,3 +100,5 @@ size_t allocations_count(void)
 }
 
 #endif
+
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming)

@@ -29,6 +29,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 
 void sets_close(struct sets *sets)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread closes a set of sets of its own */
     assert_int_equal(nftw(sets->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 

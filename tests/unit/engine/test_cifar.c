@@ -9,7 +9,7 @@ enum { RECORD = 3073, PIXELS = 3072, MOST = 30 };
 
 static void write_batch(const struct sets *sets, const char *file, size_t first, size_t count)
 {
-    uint8_t *bytes = malloc(MOST * RECORD);
+    uint8_t *bytes = malloc((size_t)MOST * RECORD);
     assert_non_null(bytes);
     sets_write(sets, "set", file, bytes, sets_cifar(bytes, first, count));
     free(bytes);
@@ -71,12 +71,12 @@ static void test_an_empty_batch(void **state)
 static void test_a_label_out_of_range(void **state)
 {
     struct sets *sets = *state;
-    uint8_t *bytes = malloc(4 * RECORD);
+    uint8_t *bytes = malloc((size_t)4 * RECORD);
     assert_non_null(bytes);
     (void)sets_cifar(bytes, 0, 4);
-    bytes[2 * RECORD] = 10;
+    bytes[(size_t)2 * RECORD] = 10;
     write_batch(sets, "data_batch_1.bin", 0, 5);
-    sets_write(sets, "set", "data_batch_2.bin", bytes, 4 * RECORD);
+    sets_write(sets, "set", "data_batch_2.bin", bytes, (size_t)4 * RECORD);
     free(bytes);
     expect_fault(sets, "label 10 of image 2 is not below 10", "data_batch_2.bin, byte 6146");
 }

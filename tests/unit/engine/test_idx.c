@@ -80,7 +80,7 @@ static void test_gzip_gives_the_same(void **state)
                                         sizeof pixels, &label, &error),
                      IML_OK);
     assert_int_equal(label, (COUNT - 1) % CLASSES);
-    assert_memory_equal(pixels, files.images + 16 + (COUNT - 1) * IDX_PIXELS, IDX_PIXELS);
+    assert_memory_equal(pixels, files.images + 16 + (size_t)(COUNT - 1) * IDX_PIXELS, IDX_PIXELS);
 }
 
 static void test_an_image_beyond_the_split_is_not_found(void **state)

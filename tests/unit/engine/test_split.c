@@ -31,10 +31,9 @@ static void set_up(struct fixture *f)
 static void draw(struct fixture *f, uint32_t seed, size_t validation, size_t train)
 {
     struct iml_error error = {0};
+    const struct iml_split_lists lists = {f->validation, f->train, f->scratch};
     assert_int_equal(iml_split_share(&f->facts, validation, train, &f->counts, &error), IML_OK);
-    assert_int_equal(iml_split_draw(seed, &f->counts, f->labels, COUNT, f->scratch, f->validation,
-                                    f->train, &error),
-                     IML_OK);
+    assert_int_equal(iml_split_draw(seed, &f->counts, f->labels, COUNT, &lists, &error), IML_OK);
 }
 
 static size_t count_class(const struct fixture *f, const uint32_t *list, size_t count, size_t c)
@@ -165,11 +164,10 @@ static void test_labels_that_have_changed_are_an_error(void **state)
     struct fixture f;
     struct iml_error error = {0};
     set_up(&f);
+    const struct iml_split_lists lists = {f.validation, f.train, f.scratch};
     assert_int_equal(iml_split_share(&f.facts, 40, 0, &f.counts, &error), IML_OK);
     for (size_t i = 0; i < COUNT; i++) f.labels[i] = 0;
-    assert_int_equal(
-        iml_split_draw(1, &f.counts, f.labels, COUNT, f.scratch, f.validation, f.train, &error),
-        IML_ERROR_DATA);
+    assert_int_equal(iml_split_draw(1, &f.counts, f.labels, COUNT, &lists, &error), IML_ERROR_DATA);
 }
 
 int main(void)

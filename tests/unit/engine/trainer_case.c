@@ -141,6 +141,8 @@ bool case_has(const struct case_log *log, const char *metric, double value)
     for (size_t i = 0; i < log->count; i++) {
         const struct case_entry *entry = &log->entries[i];
         if (!entry->metric || strcmp(entry->metric, metric) != 0) continue;
+        /* equality of bits is meant */
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
         if (memcmp(&entry->value, &value, sizeof value) == 0) return true;
     }
     return false;
@@ -161,6 +163,8 @@ void case_assert_same(const struct case_log *a, size_t a_first, const struct cas
     assert_int_equal(a->count - a_first, b->count);
     for (size_t i = 0; i < b->count; i++) {
         const struct case_entry *x = &a->entries[a_first + i], *y = &b->entries[i];
+        /* equality of bits is meant */
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
         if (memcmp(x, y, sizeof *x) == 0) continue;
         fail_msg("entry %zu: %s %.17g at step %lu, not %s %.17g at step %lu", i,
                  y->metric ? y->metric : "progress", y->value, (unsigned long)y->step,
