@@ -166,54 +166,60 @@ static enum iml_code apply(struct imld_write *self, struct imld_database *databa
 
 /* ---- the files ---- */
 
-static enum iml_code write_file(const struct imld_storage *storage, int64_t job,
-                                struct written *written, struct iml_error *error)
+/* The two paths are here and not in each function: inlined, they would make one large frame. */
+struct attempt {
+    const struct imld_storage *storage;
+    int64_t job;
+    struct written written[FILES_MAX];
+    size_t count;
+    char temporary[PATH_MAX], path[PATH_MAX];
+};
+
+static enum iml_code write_file(struct attempt *attempt, struct written *written,
+                                struct iml_error *error)
 {
-    char temporary[PATH_MAX];
-    char path[PATH_MAX];
     char name[FILE_NAME_MAX];
     (void)snprintf(name, sizeof name, "%s.tmp", written->file->name);
-    enum iml_code code = job_path(storage, job, name, temporary, error);
+    enum iml_code code = job_path(attempt->storage, attempt->job, name, attempt->temporary, error);
     if (code == IML_OK)
-        code = imld_safetensors_write(temporary, written->file, &written->bytes, written->sha256,
-                                      error);
+        code = imld_safetensors_write(attempt->temporary, written->file, &written->bytes,
+                                      written->sha256, error);
     if (code != IML_OK) return code;
-    (void)snprintf(written->name, sizeof written->name, "%s.%.16s.safetensors", written->file->name,
-                   written->sha256);
-    code = job_path(storage, job, written->name, path, error);
-    written->is_new = access(path, F_OK) != 0;
-    if (code == IML_OK && imld_io()->rename(temporary, path) != 0)
-        code = imld_io_error(error, "rename", temporary);
-    if (code != IML_OK) {
-        written->name[0] = '\0';
-        (void)imld_io()->unlink(temporary);
+    (void)snprintf(name, sizeof name, "%s.%.16s.safetensors", written->file->name, written->sha256);
+    code = job_path(attempt->storage, attempt->job, name, attempt->path, error);
+    written->is_new = access(attempt->path, F_OK) != 0;
+    if (code == IML_OK && imld_io()->rename(attempt->temporary, attempt->path) != 0)
+        code = imld_io_error(error, "rename", attempt->temporary);
+    if (code == IML_OK) {
+        memcpy(written->name, name, sizeof name);
+    } else {
+        (void)imld_io()->unlink(attempt->temporary);
     }
     return code;
 }
 
 /* Takes back what is not committed; what can't be removed now is an orphan, found at the next
  * start. */
-static void remove_new(const struct imld_storage *storage, int64_t job,
-                       const struct written *written, size_t count)
+static void remove_new(struct attempt *attempt)
 {
-    for (size_t i = 0; i < count; i++) {
-        char path[PATH_MAX];
+    for (size_t i = 0; i < attempt->count; i++) {
+        const struct written *written = &attempt->written[i];
         struct iml_error ignored = {0};
-        if (!written[i].is_new || written[i].name[0] == '\0') continue;
-        if (job_path(storage, job, written[i].name, path, &ignored) == IML_OK)
-            (void)imld_io()->unlink(path);
+        if (!written->is_new || written->name[0] == '\0') continue;
+        if (job_path(attempt->storage, attempt->job, written->name, attempt->path, &ignored) ==
+            IML_OK)
+            (void)imld_io()->unlink(attempt->path);
     }
 }
 
-static enum iml_code write_files(const struct imld_storage *storage, int64_t job,
-                                 struct written *written, size_t count, struct iml_error *error)
+static enum iml_code write_files(struct attempt *attempt, struct iml_error *error)
 {
-    char folder[PATH_MAX];
-    enum iml_code code = job_path(storage, job, NULL, folder, error);
-    if (code == IML_OK) code = imld_io_make_folders(folder, 0700, error);
-    for (size_t i = 0; code == IML_OK && i < count; i++)
-        code = write_file(storage, job, &written[i], error);
-    if (code == IML_OK) code = imld_io_sync_folder(folder, error);
+    enum iml_code code = job_path(attempt->storage, attempt->job, NULL, attempt->path, error);
+    if (code == IML_OK) code = imld_io_make_folders(attempt->path, 0700, error);
+    for (size_t i = 0; code == IML_OK && i < attempt->count; i++)
+        code = write_file(attempt, &attempt->written[i], error);
+    if (code == IML_OK) code = job_path(attempt->storage, attempt->job, NULL, attempt->path, error);
+    if (code == IML_OK) code = imld_io_sync_folder(attempt->path, error);
     return code;
 }
 
@@ -224,20 +230,20 @@ enum iml_code imld_checkpoint_write(struct imld_storage *storage, int64_t job,
 {
     struct iml_error local = {0};
     struct iml_error *const why = error ? error : &local;
-    struct written written[FILES_MAX] = {{0}};
+    struct attempt attempt = {.storage = storage, .job = job, .count = file_count};
     assert(file_count > 0 && file_count <= FILES_MAX && (!rows || rows->job == job));
-    for (size_t i = 0; i < file_count; i++) written[i].file = &files[i];
-    enum iml_code code = write_files(storage, job, written, file_count, why);
+    for (size_t i = 0; i < file_count; i++) attempt.written[i].file = &files[i];
+    enum iml_code code = write_files(&attempt, why);
     if (code == IML_OK) {
         struct checkpoint_commit request = {.write = {.apply = apply},
                                             .job = job,
-                                            .written = written,
+                                            .written = attempt.written,
                                             .count = file_count,
                                             .keep = keep,
                                             .rows = rows};
         code = imld_storage_run(storage, &request.write);
         if (code != IML_OK) *why = request.write.error;
     }
-    if (code != IML_OK && code != IML_ERROR_IN_DOUBT) remove_new(storage, job, written, file_count);
+    if (code != IML_OK && code != IML_ERROR_IN_DOUBT) remove_new(&attempt);
     return code;
 }
