@@ -11,6 +11,7 @@ static uint64_t calls, fired;
 static enum fault_op first_op;
 static enum fault_point armed_point = FAULT_POINTS;
 static unsigned point_count;
+static void (*listener)(const char *path);
 
 static const char *const op_names[FAULT_OPS] = {[FAULT_OPEN] = "open",
                                                 [FAULT_WRITE] = "write",
@@ -120,4 +121,19 @@ bool fault_point_is_due(enum fault_point point)
     const bool is_due = point == armed_point && point_count > 0 && --point_count == 0;
     pthread_mutex_unlock(&mutex);
     return is_due;
+}
+
+void fault_listen(void (*syncing)(const char *path))
+{
+    pthread_mutex_lock(&mutex);
+    listener = syncing;
+    pthread_mutex_unlock(&mutex);
+}
+
+void fault_tell_sync(const char *path)
+{
+    pthread_mutex_lock(&mutex);
+    void (*const syncing)(const char *path) = listener;
+    pthread_mutex_unlock(&mutex);
+    if (syncing) syncing(path);
 }

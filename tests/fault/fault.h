@@ -70,6 +70,10 @@ bool fault_arm_point(const char *name, unsigned count);
  * stderr). For programs made of the daemon's sources and this library. */
 bool fault_from_environment(void);
 
+/* Called before each sync of a file or folder, with its path, on the syncing thread; NULL: nobody.
+ * Set while no other thread syncs. For tests that keep an image of what is durable. */
+void fault_listen(void (*syncing)(const char *path));
+
 /* For io.c and vfs.c. due: 0 or the error that this call must fail with. */
 int fault_due(enum fault_op op);
 enum fault_point {
@@ -81,6 +85,7 @@ enum fault_point {
 };
 bool fault_point_is_due(enum fault_point point); /* counts; true: call fault_kill */
 _Noreturn void fault_kill(void);
+void fault_tell_sync(const char *path);
 
 /* The two halves of fault_install. */
 void fault_io_install(void);

@@ -25,15 +25,13 @@ static enum place place_of(const char *path)
     return strchr(checkpoints + strlen("/checkpoints/j"), '/') ? ELSEWHERE : JOB_FOLDER;
 }
 
-static enum place place_of_descriptor(int fd)
+/* Empty where it is not known. */
+static void path_of(int fd, char path[4097])
 {
     char link[64];
-    char path[4097];
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    const ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length < 0) return ELSEWHERE;
-    path[length] = '\0';
-    return place_of(path);
+    const ssize_t length = readlink(link, path, 4096);
+    path[length > 0 ? length : 0] = '\0';
 }
 
 /* true: the call must fail, errno is set. */
@@ -51,8 +49,10 @@ static int open_file(const char *path, int flags, mode_t mode)
 
 static ssize_t write_file(int fd, const void *bytes, size_t count)
 {
+    char path[4097];
     if (fails(FAULT_WRITE)) return -1;
-    if (place_of_descriptor(fd) == TEMPORARY && fault_point_is_due(FAULT_CHECKPOINT_WRITE)) {
+    path_of(fd, path);
+    if (place_of(path) == TEMPORARY && fault_point_is_due(FAULT_CHECKPOINT_WRITE)) {
         (void)!imld_io_system.write(fd, bytes, count / 2);
         fault_kill();
     }
@@ -61,9 +61,12 @@ static ssize_t write_file(int fd, const void *bytes, size_t count)
 
 static int sync_file(int fd)
 {
+    char path[4097];
     if (fails(FAULT_SYNC)) return -1;
+    path_of(fd, path);
+    fault_tell_sync(path);
     const int result = imld_io_system.fsync(fd);
-    if (!has_renamed || place_of_descriptor(fd) != JOB_FOLDER) return result;
+    if (!has_renamed || place_of(path) != JOB_FOLDER) return result;
     has_renamed = false;
     if (fault_point_is_due(FAULT_CHECKPOINT_BEFORE_TRANSACTION)) fault_kill();
     return result;

@@ -11,6 +11,7 @@
 struct file {
     sqlite3_file base;
     sqlite3_file *real; /* behind this struct, in the same block */
+    const char *path;   /* SQLite keeps it until the file is closed; NULL: a temporary */
     bool is_log;        /* imld.db-wal */
     unsigned writes;    /* to the log since its last sync */
 };
@@ -69,6 +70,7 @@ static int file_sync(sqlite3_file *file, int flags)
 {
     const int fault = answer(FAULT_DB_SYNC, SQLITE_IOERR_FSYNC);
     of(file)->writes = 0;
+    if (!fault && of(file)->path) fault_tell_sync(of(file)->path);
     return fault ? fault : real(file)->pMethods->xSync(real(file), flags);
 }
 
@@ -159,6 +161,7 @@ static int vfs_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, int
     (void)self;
     struct file *opened = of(file);
     *opened = (struct file){.real = (sqlite3_file *)(void *)(opened + 1),
+                            .path = name,
                             .is_log = (flags & SQLITE_OPEN_WAL) != 0};
     const int fault = answer(FAULT_DB_OPEN, SQLITE_CANTOPEN);
     if (fault && last_error == EROFS && (flags & SQLITE_OPEN_READWRITE)) {
