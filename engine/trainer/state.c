@@ -67,10 +67,10 @@ static enum iml_code register_meta(struct iml_trainer *self, struct iml_error *e
 {
     struct iml_registry *registry = &self->registry;
     enum iml_code code = iml_knowledge_register(&self->knowledge, registry, error);
-    /* moments of λ are flat: λ has θ's shape in one kind of knowledge only */
+    const bool is_theta_shaped = self->knowledge.options.kind->is_theta_shaped;
     if (code == IML_OK)
-        code = iml_optimizer_register(&self->meta_optimizer, "optimizer/knowledge/", NULL, registry,
-                                      error);
+        code = iml_optimizer_register(&self->meta_optimizer, "optimizer/knowledge/",
+                                      is_theta_shaped ? self->net : NULL, registry, error);
     if (code == IML_OK) code = iml_solver_register(&self->solver, self->net, registry, error);
     return code;
 }

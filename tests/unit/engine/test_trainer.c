@@ -220,7 +220,7 @@ static void test_divergence_harms_nobody_and_never_reaches_lambda(void **state)
     for (size_t i = 0; i < registry->count; i++) {
         const struct iml_item *item = &registry->items[i];
         if (strncmp(item->name, "knowledge/", 10) != 0 &&
-            strncmp(item->name, "optimizer/knowledge/s", 21) != 0)
+            strncmp(item->name, "optimizer/knowledge/", 20) != 0)
             continue;
         if (item->type != IML_ITEM_REAL) continue;
         const iml_real *values = item->data;
