@@ -57,7 +57,7 @@ struct imld_answer imld_checkpoints_read_all(struct imld_api *api, struct imld_r
 
 enum range { RANGE_NONE, RANGE_PART, RANGE_OUTSIDE };
 
-/* Digits that end at one of `ends`; false: none, or too many. */
+/* Digits that end at one of `ends` or at the text's end; false: none, or too many. */
 static bool read_position(const char **text, const char *ends, uint64_t *position)
 {
     if (**text < '0' || **text > '9') return false;
@@ -72,24 +72,24 @@ static bool read_position(const char **text, const char *ends, uint64_t *positio
  * RFC allows. */
 static enum range read_range(const char *header, uint64_t size, uint64_t *first, uint64_t *length)
 {
-    uint64_t last = size - 1, suffix = 0;
+    uint64_t begin = 0, last = size - 1;
     if (!header || strncmp(header, "bytes=", 6) != 0) return RANGE_NONE;
     const char *text = header + 6;
     if (*text == '-') {
+        uint64_t suffix = 0;
         text++;
         if (!read_position(&text, "", &suffix)) return RANGE_NONE;
         if (suffix == 0 || size == 0) return RANGE_OUTSIDE;
-        *first = suffix < size ? size - suffix : 0;
+        begin = suffix < size ? size - suffix : 0;
     } else {
-        if (!read_position(&text, "-", first)) return RANGE_NONE;
+        if (!read_position(&text, "-", &begin) || *text != '-') return RANGE_NONE;
         text++;
-        if (*text) {
-            if (!read_position(&text, "", &last) || last < *first) return RANGE_NONE;
-        }
-        if (*first >= size) return RANGE_OUTSIDE;
+        if (*text && (!read_position(&text, "", &last) || last < begin)) return RANGE_NONE;
+        if (begin >= size) return RANGE_OUTSIDE;
         if (last >= size) last = size - 1;
     }
-    *length = last - *first + 1;
+    *first = begin;
+    *length = last - begin + 1;
     return RANGE_PART;
 }
 
