@@ -13,7 +13,7 @@
 /* The first line of FOLDER/NAME; false: there is none. */
 static bool read_line(const char *folder, const char *name, char *line, int size)
 {
-    char path[PATH_MAX];
+    char path[2 * PATH_MAX]; /* room for both names: they can't be cut */
     const int length = snprintf(path, sizeof path, "%s/%s", folder, name);
     if (length < 0 || (size_t)length >= sizeof path) return false;
     FILE *file = fopen(path, "re");
