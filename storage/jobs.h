@@ -138,7 +138,8 @@ struct imld_job_opened {
 };
 void imld_job_opened_prepare(struct imld_job_opened *request);
 
-/* An event of a run's own ("storage_fault", "kernel_changed", …). data: JSON object or NULL. */
+/* An event of a run's own, of a kind in imld_event_kinds, else IML_ERROR_ARGUMENT ("storage_fault",
+ * "kernel_changed", …). data: JSON object or NULL. */
 struct imld_job_event {
     struct imld_write write;
     int64_t number; /* 0: of the server */

@@ -14,7 +14,8 @@ struct imld_point_row {
     float value;
 };
 
-/* Rows of one run, and where it stands. A row whose key is there already replaces it. */
+/* Rows of one run, and where it stands (IML_ERROR_CONFLICT: it is not running). A row whose key is
+ * there already replaces it. */
 struct imld_rows_write {
     struct imld_write write;
     int64_t job;

@@ -48,9 +48,10 @@ struct imld_write {
         struct imld_write *self); /* writer thread, after the commit is durable, or after the
                                      request was refused: look at `code`. Must not block. */
     void *context;                /* the caller's */
-    enum iml_code code; /* IML_OK: it has happened and is durable. IML_ERROR_IN_DOUBT never
-                           gets here: the writer looks before it answers. Any other: it has not
-                           happened. */
+    enum iml_code code;           /* IML_OK: it has happened and is durable. Any other: it has not
+                                     happened; but IML_ERROR_IN_DOUBT: nobody knows. The writer looks, and
+                                     waits for the disk to do so, before it answers: this comes only where the
+                                     storage is closed while the disk still fails. */
     struct iml_error error;
     struct imld_write *next; /* the queue's */
 };
