@@ -9,6 +9,8 @@
 enum { WINDOW_MS = 10000, BURST = 20, LINE_MAX_BYTES = 700 };
 
 static void say(struct imld_api *api, const char *level, const char *line, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+static void say(struct imld_api *api, const char *level, const char *line, va_list arguments)
 {
     if (!api->log) return;
     char text[LINE_MAX_BYTES];

@@ -239,9 +239,11 @@ static void test_many_headers_in_pieces(void **state)
     const int fd = client_unix(world.socket);
     client_say(fd, "GET /healthz HTTP/1.1\r\n" HOST "Empty:\r\n");
     for (int i = 0; i < 60; i++) {
-        char line[256];
-        (void)snprintf(line, sizeof line, "X-%d: %0*d\r\n", i, 3 * i, i);
-        client_say(fd, line);
+        char value[200] = "";
+        memset(value, 'v', (size_t)(3 * i));
+        client_say(fd, "X-Many: ");
+        client_say(fd, value);
+        client_say(fd, "\r\n");
     }
     client_say(fd, "Last:\r\n\r\n");
     client_read(fd, &reply, true);
