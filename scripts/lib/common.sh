@@ -32,7 +32,7 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev lib
 # build PRESET [cmake options…]: configures and builds build/PRESET.
 build() {
     local preset=$1; shift
-    cmake --preset "$preset" -S "$top" "$@" > "$top/build/$preset.log" 2>&1 ||
+    cmake --preset "$preset" -S "$top" -DIMLD_TESTS=ON "$@" > "$top/build/$preset.log" 2>&1 ||
         { cat "$top/build/$preset.log" >&2; fail "cmake --preset $preset"; }
     cmake --build "$top/build/$preset" >> "$top/build/$preset.log" 2>&1 ||
         { tail -n 60 "$top/build/$preset.log" >&2; fail "building $preset (whole log: build/$preset.log)"; }
