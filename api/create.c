@@ -27,7 +27,7 @@ static struct imld_answer answer_dry_run(struct imld_api *api, const json_t *spe
     int64_t identical = 0;
     uint64_t steps = 0;
     const struct imld_control *control = api->control;
-    double step_seconds = NAN, total_seconds = NAN;
+    double step_seconds = nan(""), total_seconds = nan("");
     if (control->seconds_per_step)
         step_seconds = control->seconds_per_step(control->context, spec, &steps);
     if (steps > 0) total_seconds = step_seconds * (double)steps;

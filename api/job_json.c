@@ -227,7 +227,7 @@ enum iml_code imld_job_json(struct imld_text *text, struct imld_api *api,
                             struct imld_reader *reader, const struct imld_job *job,
                             enum imld_job_form form, struct iml_error *error)
 {
-    struct imld_live live = {.eta_seconds = NAN};
+    struct imld_live live = {.eta_seconds = nan("")};
     if (job->state == IMLD_RUNNING && api->control->live)
         api->control->live(api->control->context, job->number, &live);
     imld_text_add(text, "{");

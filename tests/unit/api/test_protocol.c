@@ -147,6 +147,9 @@ static void test_each_fault_is_refused(void **state)
 static void test_what_is_fine_is_served(void **state)
 {
     (void)state;
+    static const char chunked[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+                                  "Transfer-Encoding: chunked\r\n\r\n"
+                                  "2;x=y\r\n{}\r\n0\r\nT: r\r\n\r\n";
     static const char *const fine[] = {
         "GET /healthz HTTP/1.1\r\nHost: anything.example:99\r\n\r\n", /* a unix socket: any Host */
         "GET /healthz HTTP/1.0\r\n\r\n",
@@ -156,8 +159,7 @@ static void test_what_is_fine_is_served(void **state)
         "GET /healthz HTTP/1.1\nX:   a\nHost: localhost\nY: b \n\n",
         "GET /healthz HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
-        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "2;x=y\r\n{}\r\n0\r\nT: r\r\n\r\n",
+        chunked,
         "GET /healthz? HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /healthz?& HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /v1/jobs?name=a+b%20c&&limit=5 HTTP/1.1\r\nHost: localhost\r\n\r\n",

@@ -46,7 +46,7 @@ static double seconds_per_step(void *context, const json_t *spec, uint64_t *step
     (void)context;
     (void)spec;
     *steps = 0;
-    return NAN;
+    return nan("");
 }
 
 static void wake(void *context)
