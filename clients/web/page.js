@@ -124,6 +124,7 @@ function choose(id) {
   byId("job-verbs").replaceChildren();
   say(byId("job-answer"), "");
   byId("job").hidden = false;
+  history.replaceState(null, "", `#${id}`); /* so that a job can be linked to */
   say(byId("job-title"), id);
   byId("job-title").focus();
   poll();
@@ -267,4 +268,5 @@ async function poll() {
 byId("metric").addEventListener("change", () => { state.metric = byId("metric").value; poll(); });
 byId("more").addEventListener("click", () => { state.older = (state.older || 0) + 1; poll(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
-poll();
+if (/^#j[0-9]+$/.test(location.hash)) choose(location.hash.slice(1));
+else poll();
