@@ -141,8 +141,8 @@ class ConfigurationTest(Case):
                 client.expect(421, method, path, headers={"Host": host})
         own = f"http://127.0.0.1:{port}"
         client.expect(200, "GET", "/v1/jobs", headers={"Origin": own})
-        for origin in ("http://evil.example", "null", f"https://127.0.0.1:{port}",
-                       f"http://127.0.0.1:{port + 1}"):
+        for origin in ("http://evil.example", "null", f"ftp://127.0.0.1:{port}",
+                       f"http://127.0.0.1:{port + 1}", f"http://127.0.0.1:{port}.evil.example"):
             for method, path in (("GET", "/v1/jobs"), ("POST", f"/v1/jobs/{id}/cancel"),
                                  ("DELETE", f"/v1/jobs/{id}"), ("GET", "/")):
                 client.expect(403, method, path, headers={"Origin": origin})

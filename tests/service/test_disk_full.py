@@ -1,5 +1,6 @@
 """test_disk_full.py: no room for the state: a run waits with reason "storage", nothing half-written is
 visible, and all goes on when there is room (DESIGN §5, §6)."""
+import errno
 import os
 import resource
 import subprocess
@@ -8,6 +9,16 @@ from harness import Case, Deadline, main, require_root, specs
 
 SPEC = specs.supervised(inner={"steps": 4000}, evaluation={"every_steps": 100},
                         model={"hidden": [128, 128]}, checkpoint={"every_seconds": 0.2})
+
+
+def fill(path):
+    """Takes all the room that is left."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError as full:
+            assert full.errno == errno.ENOSPC, full
 
 
 class DiskFullTest(Case):
@@ -63,13 +74,7 @@ class DiskFullTest(Case):
         id = client.create(SPEC)
         client.wait_checkpoint(id)
         filler = os.path.join(mount, "filler")
-        with open(filler, "wb") as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-                    file.flush()
-            except OSError:
-                pass
+        fill(filler)
         self.wait_for_storage_fault(client, id)
         self.check_refused(client)
         os.unlink(filler)

@@ -33,7 +33,7 @@ class VerbsTest(Case):
     def test_queued_and_paused_jobs_follow_the_table(self):
         self.holder()
         ids = [self.client.create(specs.supervised()) for _ in range(4)]
-        self.refused(ids[0], "retry")
+        self.assertEqual(self.state_after(ids[0], "retry"), "queued", "it holds already")
         self.assertEqual(self.state_after(ids[0], "pause"), "paused")
         self.assertEqual(self.state_after(ids[0], "pause"), "paused", "it holds already")
         self.refused(ids[0], "retry")

@@ -36,9 +36,14 @@ class Case(unittest.TestCase):
             daemon.start()
         return daemon
 
+    def has_failed(self):
+        result = self._outcome.result
+        return any(getattr(test, "test_case", test) is self  # a subTest names its test
+                   for test, _ in result.failures + result.errors)
+
     def clean(self):
         for daemon in self.daemons:
-            if not self._outcome.success:
+            if self.has_failed():
                 sys.stderr.write(f"---- log of {daemon.folder}\n{daemon.log()[-20000:]}\n")
             daemon.discard()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -113,8 +113,8 @@ class Client:
             tail = f"?cursor={cursor}" if cursor else ""
             page = self.get(f"/v1/jobs/{id}/events{tail}")
             found += page["events"]
-            if not page["events"] or not page["cursor"] or page["cursor"] == cursor:
-                return found
+            if not page["more"]:
+                return found  # the cursor then is for events to come
             cursor = page["cursor"]
 
     def wait_until(self, id, predicate, what, seconds=60):
@@ -163,9 +163,9 @@ class Client:
                     kind = columns.get("kind", {}).get(str(step))
                     assert (value is None) == (kind is not None), f"{name} {step} {value} {kind}"
                     rows[step] = kind if value is None else struct.pack("<f", value)
+            if not page["more"]:
+                return table  # the cursor then is for rows to come
             cursor = page["cursor"]
-            if not cursor:
-                return table
 
     def deterministic(self):
         """Names of the metrics whose rows a resumed run writes with the same bits."""

@@ -27,7 +27,7 @@ LOST_VARIABLES = re.compile(
 def binary():
     path = os.environ.get("IMLD_BINARY")
     assert path and os.access(path, os.X_OK), f"IMLD_BINARY is not a program: {path}"
-    return path
+    return os.path.abspath(path)
 
 
 def clean_environment(extra=None):
