@@ -37,16 +37,21 @@ void imld_io_replace(const struct imld_io *io)
     in_force = io ? io : &imld_io_system;
 }
 
+const char *imld_errno_text(int number)
+{
+    const char *text = strerrordesc_np(number);
+    return text ? text : "unknown error";
+}
+
 enum iml_code imld_io_error(struct iml_error *error, const char *what, const char *path)
 {
     const int number = errno;
-    const char *description = strerrordesc_np(number); /* strerror is not safe among threads */
-    if (!description) description = "unknown error";
     enum iml_code code = IML_ERROR_IO;
     if (number == ENOSPC || number == EDQUOT) code = IML_ERROR_NO_SPACE;
     if (number == ENOENT) code = IML_ERROR_NOT_FOUND;
     const enum iml_code before = error ? error->code : IML_OK;
-    const enum iml_code result = iml_error_set(error, code, "can't %s: %s", what, description);
+    const enum iml_code result =
+        iml_error_set(error, code, "can't %s: %s", what, imld_errno_text(number));
     if (before == IML_OK) iml_error_where(error, "%s", path);
     return result;
 }

@@ -1,5 +1,5 @@
-/* io.h: every system call of ours that changes the disk goes through one table of functions, which a
- * test replaces to inject faults (docs/style.md, habit 6): no #ifdef in the product.
+/* io.h: every system call of ours that changes the disk goes through one table of functions, which
+ * a test replaces to inject faults (docs/style.md, habit 6): no #ifdef in the product.
  *
  * The table is process-wide and set once before threads start (tests swap it between trials). Each
  * function returns and sets errno as the system call of its name does. */
@@ -42,7 +42,10 @@ IML_MUST_USE enum iml_code imld_io_sync_folder(const char *path, struct iml_erro
 IML_MUST_USE enum iml_code imld_io_make_folders(const char *path, mode_t mode,
                                                 struct iml_error *error);
 
-/* iml_error_set from errno: "can't WHAT: strerror"; ENOSPC and EDQUOT become IML_ERROR_NO_SPACE,
+/* The description of an errno; safe among threads, as strerror is not; never NULL. */
+const char *imld_errno_text(int number);
+
+/* iml_error_set from errno: "can't WHAT: DESCRIPTION"; ENOSPC and EDQUOT become IML_ERROR_NO_SPACE,
  * ENOENT IML_ERROR_NOT_FOUND, others IML_ERROR_IO; `where` becomes path. */
 enum iml_code imld_io_error(struct iml_error *error, const char *what, const char *path);
 

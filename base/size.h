@@ -1,5 +1,5 @@
-/* size.h: products and sums of sizes that can't overflow silently (used while planning; kernels then
- * need no check). */
+/* size.h: products and sums of sizes that can't overflow silently (used while planning; kernels
+ * then need no check). */
 #ifndef IMLD_BASE_SIZE_H
 #define IMLD_BASE_SIZE_H
 
