@@ -100,9 +100,16 @@ static void live(void *context, int64_t job, struct imld_live *live)
     live->step = standing.step;
     live->steps_of = standing.steps_of;
     live->eta_seconds = standing.eta_seconds;
-    if (!standing.has_fault) return;
+    struct iml_error why = {0};
+    if (standing.has_fault) {
+        memcpy(live->fault_text, standing.fault_text, sizeof live->fault_text);
+    } else if (!imld_storage_is_healthy(self->storage,
+                                        &why)) { /* a commit in doubt: the writer waits */
+        memcpy(live->fault_text, why.what, sizeof live->fault_text);
+    } else {
+        return;
+    }
     live->fault = "storage";
-    memcpy(live->fault_text, standing.fault_text, sizeof live->fault_text);
 }
 
 static json_t *waiting(void *context, int64_t job)

@@ -11,7 +11,7 @@
 
 void imld_orders_init(struct imld_orders *orders)
 {
-    *orders = (struct imld_orders){.eta_seconds = nan("")};
+    *orders = (struct imld_orders){.step = -1, .eta_seconds = nan("")};
     pthread_condattr_t attributes;
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

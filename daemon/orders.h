@@ -17,9 +17,9 @@ struct imld_orders {
     unsigned intents;     /* bit (1 << verb): CANCEL, STOP, PAUSE */
     char *early_stopping; /* owned: JSON list; NULL: as the run knows it */
     /* told by the run */
-    int64_t step, steps_of;
-    double eta_seconds; /* NaN: not known */
-    bool has_fault;     /* waits for storage */
+    int64_t step, steps_of; /* step -1: nothing was told yet */
+    double eta_seconds;     /* NaN: not known */
+    bool has_fault;         /* waits for storage */
     char fault_text[512];
 };
 

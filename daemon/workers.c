@@ -124,6 +124,7 @@ static bool prepare_and_run(struct imld_worker *worker, const struct imld_job *j
 {
     const struct imld_workers_options *shared = &worker->workers->options;
     imld_orders_set(&worker->orders, job->intents, NULL);
+    imld_orders_tell(&worker->orders, job->step, job->steps_of, nan(""));
     json_t *spec = json_loads(job->spec, 0, NULL);
     struct imld_local_sink sink = {
         .storage = shared->storage,
@@ -322,9 +323,9 @@ bool imld_workers_look(struct imld_workers *workers, int64_t job, struct imld_st
     (void)pthread_mutex_lock(&workers->mutex);
     for (struct imld_worker *w = workers->first; w && !is_found; w = w->next) {
         if (w->job.number != job || w->has_ended) continue;
-        is_found = true;
         struct imld_orders *orders = &w->orders;
         (void)pthread_mutex_lock(&orders->mutex);
+        is_found = orders->step >= 0;
         standing->step = orders->step;
         standing->steps_of = orders->steps_of;
         standing->eta_seconds = orders->eta_seconds;

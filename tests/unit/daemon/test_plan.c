@@ -1,0 +1,251 @@
+/* test_plan.c: each field of a resolved job reaches the engine's option that it names, and the
+ * planned memory covers what a run takes. */
+#include "tests/unit/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/plan.h"
+#include "daemon/snapshot.h"
+#include "pool.h"
+#include "spec/fields.h"
+#include "spec/resolve.h"
+
+static bool fashion(void *context, const char *name, struct imld_set_view *view, char why[512])
+{
+    (void)context;
+    (void)name;
+    (void)why;
+    *view = (struct imld_set_view){60000, 10000, 10, 1, 28, 28};
+    return true;
+}
+
+/* Text with ' for ". */
+static json_t *resolve(const char *text)
+{
+    char *copy = strdup(text);
+    for (char *c = copy; *c; c++) *c = (char)(*c == '\'' ? '"' : *c);
+    json_t *document = json_loads(copy, 0, NULL);
+    assert_non_null(document);
+    const struct imld_resolve_context context = {.set_view = fashion, .threads_limit = 8};
+    struct imld_problems problems = {0};
+    json_t *spec = imld_spec_resolve(document, &context, &problems);
+    if (!spec) fail_msg("%s: %s", problems.items[0].pointer, problems.items[0].detail);
+    json_decref(document);
+    free(copy);
+    return spec;
+}
+
+static const char paper[] =
+    "{'name': 'Neumann-3, L2 per parameter', 'algorithm': 'iml',"
+    " 'data': {'set': 'fashion-mnist', 'train': 2000, 'validation': 500, 'test': 10000},"
+    " 'model': {'kind': 'mlp', 'hidden': [128, 64], 'activation': 'tanh'},"
+    " 'inner': {'optimizer': {'kind': 'adam', 'learning_rate': 1e-3}, 'batch': 128,"
+    "           'warmup': {'steps': 1000}, 'steps_per_update': 11},"
+    " 'meta': {'knowledge': {'kind': 'l2_per_parameter', 'initial': 1e-4},"
+    "          'optimizer': {'kind': 'rmsprop', 'learning_rate': 0.05},"
+    "          'updates': 300, 'validation_batch': 400, 'curvature': {'kind': 'hessian',"
+    "          'batch': 450}, 'solver': {'kind': 'neumann', 'terms': 3, 'step_size': 'auto',"
+    "          'precondition': 'l2'}},"
+    " 'evaluation': {'every_updates': 10}, 'resources': {'threads': 2}, 'seed': 7}";
+
+static void test_the_papers_job(void **state)
+{
+    (void)state;
+    json_t *spec = resolve(paper);
+    struct iml_trainer_options o;
+    assert_int_equal(imld_plan_options(spec, &o, NULL), IML_OK);
+    assert_string_equal(o.kind->name, "iml");
+    assert_string_equal(o.data.set, "fashion-mnist");
+    assert_int_equal(o.data.train, 2000);
+    assert_int_equal(o.data.validation, 500);
+    assert_int_equal(o.data.test, 10000);
+    assert_int_equal(o.data.pixels, IML_PIXELS_STANDARDIZED);
+    assert_int_equal(o.model.hidden_count, 2);
+    assert_int_equal(o.model.hidden[0], 128);
+    assert_int_equal(o.model.hidden[1], 64);
+    assert_int_equal(o.model.activation, IML_ACTIVATION_TANH);
+    assert_string_equal(o.inner.optimizer.kind->name, "adam");
+    assert_true(o.inner.optimizer.learning_rate == 1e-3);
+    assert_true(o.inner.optimizer.beta1 == 0.9 && o.inner.optimizer.beta2 == 0.999);
+    assert_true(o.inner.optimizer.epsilon == 1e-8);
+    assert_int_equal(o.inner.batch, 128);
+    assert_int_equal(o.inner.warmup_steps, 1000);
+    assert_true(o.inner.warmup_until.gradient_norm <= 0);
+    assert_int_equal(o.inner.steps_per_update, 11);
+    assert_string_equal(o.meta.knowledge.kind->name, "l2_per_parameter");
+    assert_true(o.meta.knowledge.initial == 1e-4);
+    assert_true(o.meta.knowledge.clamp_low <= 0 && o.meta.knowledge.clamp_high == HUGE_VAL);
+    assert_string_equal(o.meta.optimizer.kind->name, "rmsprop");
+    assert_true(o.meta.optimizer.learning_rate == 0.05 && o.meta.optimizer.rho == 0.99);
+    assert_int_equal(o.meta.updates, 300);
+    assert_int_equal(o.meta.validation_batch, 400);
+    assert_int_equal(o.meta.curvature_batch, 450);
+    assert_string_equal(o.meta.solver.kind->name, "neumann");
+    assert_int_equal(o.meta.solver.terms, 3);
+    assert_true(o.meta.solver.step_size <= 0);
+    assert_int_equal(o.meta.solver.precondition, IML_PRECONDITION_L2);
+    assert_int_equal(o.evaluation_every, 10);
+    assert_int_equal(o.seed, 7);
+    assert_int_equal(o.threads, 2);
+    json_decref(spec);
+}
+
+/* Fields that are the daemon's own, or say nothing but what the engine has one of. */
+static const char *const elsewhere[] = {
+    "/checkpoint", "/early_stopping",      "/name",      "/note", "/priority",
+    "/tags",       "/meta/curvature/kind", "/model/kind"};
+
+static bool is_elsewhere(const char *path)
+{
+    for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+        if (strncmp(path, elsewhere[i], strlen(elsewhere[i])) == 0) return true;
+    return false;
+}
+
+/* A value that differs from `value`, of the same type. */
+static json_t *other_value(const struct imld_field *field, const json_t *value)
+{
+    if (json_is_integer(value)) return json_integer(json_integer_value(value) + 1);
+    if (json_is_real(value)) return json_real(json_number_value(value) / 2 + 0.001);
+    if (json_is_boolean(value)) return json_boolean(!json_is_true(value));
+    if (json_is_array(value)) {
+        json_t *list = json_deep_copy(value);
+        (void)json_array_set_new(list, 0,
+                                 json_real(json_number_value(json_array_get(list, 0)) + 1));
+        return list;
+    }
+    const char *text = json_string_value(value);
+    if (strcmp(text, "auto") == 0) return json_real(0.25);
+    if (!field->choices) return json_string("another");
+    const char *choice = field->choices; /* the first that is not this one */
+    size_t length = strcspn(choice, "|");
+    if (strlen(text) == length && strncmp(choice, text, length) == 0) {
+        choice += length + 1;
+        length = strcspn(choice, "|");
+    }
+    return json_stringn(choice, length);
+}
+
+static void set_at(json_t *spec, const char *path, json_t *value)
+{
+    const char *slash = strrchr(path, '/');
+    char parent[128];
+    memcpy(parent, path, (size_t)(slash - path));
+    parent[slash - path] = '\0';
+    json_t *section = json_incref((json_t *)(uintptr_t)imld_json_at(spec, parent));
+    assert_int_equal(json_object_set_new(section, slash + 1, value), 0);
+    json_decref(section);
+}
+
+/* Each field of the table that is in this spec changes the options when it changes. */
+static size_t check_each_field(const char *text)
+{
+    json_t *spec = resolve(text);
+    struct iml_trainer_options before;
+    assert_int_equal(imld_plan_options(spec, &before, NULL), IML_OK);
+    size_t checked = 0;
+    for (size_t i = 0; i < imld_field_count; i++) {
+        const struct imld_field *field = &imld_fields[i];
+        const json_t *value = imld_json_at(spec, field->path);
+        if (!value || json_is_object(value) || is_elsewhere(field->path)) continue;
+        json_t *changed = json_deep_copy(spec);
+        set_at(changed, field->path, other_value(field, value));
+        struct iml_trainer_options after;
+        const enum iml_code code = imld_plan_options(changed, &after, NULL);
+        /* the kind of an optimizer or solver may ask for other fields: then it was looked at too */
+        if (code == IML_OK && memcmp(&before, &after, sizeof before) == 0)
+            fail_msg("%s reaches no option", field->path);
+        checked++;
+        json_decref(changed);
+    }
+    json_decref(spec);
+    return checked;
+}
+
+static void test_each_field_reaches_an_option(void **state)
+{
+    (void)state;
+    assert_true(check_each_field(paper) >= 25);
+    (void)check_each_field(
+        "{'algorithm': 'iml', 'data': {'set': 'x'}, 'inner': {'optimizer': {'kind': 'sgd',"
+        " 'momentum': 0.9, 'nesterov': true}, 'warmup': {'until': {'gradient_norm': 0.1}}},"
+        " 'meta': {'optimizer': {'kind': 'adam'}, 'knowledge': {'kind': 'l2_per_layer',"
+        " 'clamp': [1e-6, 10]}, 'solver': {'kind': 'cg', 'terms': 5}}}");
+    (void)check_each_field("{'algorithm': 'iml', 'data': {'set': 'x'}, 'inner': {'optimizer':"
+                           " {'kind': 'rmsprop'}}, 'meta': {'optimizer': {'kind': 'sgd',"
+                           " 'momentum': 0.9, 'nesterov': true}, 'solver': {'step_size': 0.5}}}");
+    (void)check_each_field("{'algorithm': 'supervised', 'data': {'set': 'x'}}");
+}
+
+static void test_what_is_no_resolved_spec_is_refused_with_its_pointer(void **state)
+{
+    (void)state;
+    struct iml_trainer_options options;
+    struct iml_error error = {0};
+    json_t *spec = resolve(paper);
+    set_at(spec, "/meta/solver/kind", json_string("nystrom"));
+    assert_int_equal(imld_plan_options(spec, &options, &error), IML_ERROR_DATA);
+    assert_string_equal(error.where, "/meta/solver/kind");
+    json_decref(spec);
+    json_t *empty = json_object();
+    assert_int_equal(imld_plan_options(empty, &options, NULL), IML_ERROR_DATA);
+    assert_int_equal(imld_plan_options(NULL, &options, NULL), IML_ERROR_DATA);
+    json_decref(empty);
+}
+
+/* The part "checkpoints" covers two states of a run that is open, for both algorithms. */
+static void test_the_plan_covers_the_daemons_own_memory(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{'algorithm': 'supervised', 'data': {'set': 'tiny', 'train': 100, 'validation': 60,"
+        " 'test': 80}, 'inner': {'batch': 20}}",
+        "{'algorithm': 'iml', 'data': {'set': 'tiny', 'train': 100, 'validation': 60,"
+        " 'test': 80}, 'inner': {'batch': 20}, 'meta': {'curvature': {'batch': 50},"
+        " 'validation_batch': 30, 'optimizer': {'kind': 'adam'}}}"};
+    struct pool pool;
+    pool_make(&pool);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *spec = resolve(texts[i]);
+        struct iml_trainer_options options;
+        struct iml_set_facts facts;
+        struct iml_plan plan;
+        struct iml_trainer *trainer = NULL;
+        atomic_bool cancel = false;
+        assert_int_equal(imld_plan_options(spec, &options, NULL), IML_OK);
+        options.roots = (struct iml_set_roots){.paths = pool.roots, .count = 1};
+        assert_int_equal(iml_set_inspect(&options.roots, "tiny", &facts, NULL), IML_OK);
+        assert_int_equal(imld_plan_memory(&options, &facts, &plan, NULL), IML_OK);
+        assert_int_equal(iml_trainer_open(&options, &cancel, &trainer, NULL), IML_OK);
+        const struct iml_plan_part *own = &plan.parts[plan.count - 1];
+        assert_string_equal(own->name, "checkpoints");
+        assert_true(own->bytes >= 2 * iml_registry_bytes(iml_trainer_registry(trainer)));
+        assert_true(plan.total_bytes == iml_trainer_memory(trainer)->total_bytes + own->bytes);
+        json_t *json = imld_plan_json(&plan);
+        assert_true((size_t)json_integer_value(json_object_get(json, "total_bytes")) ==
+                    plan.total_bytes);
+        json_int_t sum = 0;
+        const char *name = NULL;
+        json_t *bytes = NULL;
+        json_object_foreach(json_object_get(json, "parts"), name, bytes) sum +=
+            json_integer_value(bytes);
+        assert_true((size_t)sum == plan.total_bytes);
+        json_decref(json);
+        iml_trainer_close(trainer);
+        json_decref(spec);
+    }
+    pool_remove(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_papers_job),
+        cmocka_unit_test(test_each_field_reaches_an_option),
+        cmocka_unit_test(test_what_is_no_resolved_spec_is_refused_with_its_pointer),
+        cmocka_unit_test(test_the_plan_covers_the_daemons_own_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
