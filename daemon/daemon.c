@@ -157,11 +157,11 @@ static enum iml_code start(struct daemon *self, const struct iml_set_roots *root
     if (code != IML_OK) return code;
     open_control(self, roots);
     imld_heartbeat_open(&self->heartbeat, self->storage);
-    code = start_api(self, error);
-    if (code != IML_OK) return code;
+    /* before the API, which asks the queue why a job waits */
     const struct imld_dispatch_options options = {
         .storage = self->storage, .workers = self->workers, .log = &self->log};
-    return imld_dispatch_start(self->dispatch, &options, error);
+    code = imld_dispatch_start(self->dispatch, &options, error);
+    return code == IML_OK ? start_api(self, error) : code;
 }
 
 static void tell_start(const struct daemon *self)
