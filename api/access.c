@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/server.h"
+#include "base/clock.h"
 
 enum { KEPT_MS = 60000, GROUPS_MAX = 256 };
 

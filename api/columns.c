@@ -23,24 +23,25 @@ static bool keep(void *context, const struct imld_point *point)
     return true;
 }
 
-enum iml_code imld_column_read(struct imld_column *column, struct imld_reader *reader, int64_t job,
-                               const char *metric, int64_t from, int64_t to, size_t limit,
-                               struct iml_error *error)
+enum iml_code imld_column_read(struct imld_column *column, struct imld_reader *reader,
+                               const struct imld_point_range *range, struct iml_error *error)
 {
-    const size_t wanted = limit + 1; /* one more tells whether there are more */
+    const size_t wanted = range->limit + 1; /* one more tells whether there are more */
+    int64_t from = range->from;
     for (;;) {
         const size_t before = column->count;
         const size_t left = wanted - before;
         const size_t at_once = left < READ_AT_ONCE ? left : READ_AT_ONCE;
-        const enum iml_code code =
-            imld_points_read(reader, job, metric, from, to, at_once, keep, column, error);
+        const enum iml_code code = imld_points_read(reader, range->job, range->metric, from,
+                                                    range->to, at_once, keep, column, error);
         if (code != IML_OK) return code;
         if (column->has_failed)
-            return iml_error_set(error, IML_ERROR_MEMORY, "no memory for the points of %s", metric);
+            return iml_error_set(error, IML_ERROR_MEMORY, "no memory for the points of %s",
+                                 range->metric);
         if (column->count - before < at_once) return IML_OK;
         if (column->count == wanted) break;
         from = column->points[column->count - 1].step + 1;
-        if (from > to) return IML_OK;
+        if (from > range->to) return IML_OK;
     }
     column->count--;
     column->is_cut = true;
@@ -85,11 +86,4 @@ void imld_column_clear(struct imld_column *column)
 {
     free(column->points);
     *column = (struct imld_column){0};
-}
-
-enum imld_value_kind imld_value_kind_of(float value)
-{
-    if (isnan(value)) return IMLD_NAN;
-    if (isinf(value)) return value > 0 ? IMLD_PLUS_INF : IMLD_MINUS_INF;
-    return IMLD_FINITE;
 }

@@ -12,17 +12,15 @@ struct imld_column {
     bool has_failed; /* no memory */
 };
 
-/* Adds the points with from ≤ step ≤ to, at most limit. */
+/* Adds the points of the range. */
 IML_MUST_USE enum iml_code imld_column_read(struct imld_column *column, struct imld_reader *reader,
-                                            int64_t job, const char *metric, int64_t from,
-                                            int64_t to, size_t limit, struct iml_error *error);
+                                            const struct imld_point_range *range,
+                                            struct iml_error *error);
 
 /* Keeps at most max_points (≥ 10): the first and the last, and of each of equal runs of points
  * between them the smallest, the largest and the first that is not finite, in their order. */
 void imld_column_thin(struct imld_column *column, size_t max_points);
 
 void imld_column_clear(struct imld_column *column);
-
-enum imld_value_kind imld_value_kind_of(float value);
 
 #endif

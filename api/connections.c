@@ -4,9 +4,8 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
-#include "api/request.h"
+#include "base/clock.h"
 
 enum {
     LOOK_MS = 250,
@@ -29,14 +28,7 @@ static void look(struct imld_connections *connections, int64_t now)
 /* Waits for a change or until `ms` from now; the mutex is held. */
 static void wait_ms(struct imld_connections *connections, int64_t ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    const struct timespec until = imld_ticks_after_ms(ms);
     (void)pthread_cond_timedwait(&connections->changed, &connections->mutex, &until);
 }
 

@@ -166,9 +166,10 @@ static enum iml_code add_best(struct imld_text *text, struct imld_reader *reader
     bool found = false;
     imld_json_key(text, "best");
     if (job->best_metric && *job->best_metric) {
+        const struct imld_point_range range = {
+            .job = job->number, .metric = job->best_metric, .to = job->step};
         const enum iml_code code =
-            imld_points_best(reader, job->number, job->best_metric, job->best_is_higher, job->step,
-                             &best, &found, error);
+            imld_points_best(reader, &range, job->best_is_higher, &best, &found, error);
         if (code != IML_OK) return code;
     }
     if (!found) {

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 /* Length of the UTF-8 sequence at `bytes` (NUL-terminated), 0: none (RFC 3629: no overlong forms,
  * no surrogates, nothing above U+10FFFF). */
@@ -92,21 +93,17 @@ void imld_json_integer(struct imld_text *text, int64_t value)
 
 void imld_json_time(struct imld_text *text, int64_t ms)
 {
-    const time_t seconds = (time_t)(ms / 1000);
-    struct tm utc;
-    if (ms <= 0 || !gmtime_r(&seconds, &utc)) {
+    char utc[IMLD_TIME_TEXT_MAX];
+    if (ms != 0 && imld_time_text(ms, utc))
+        imld_text_printf(text, "\"%s\"", utc);
+    else
         imld_text_add(text, "null");
-        return;
-    }
-    char date[64];
-    (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-    imld_text_printf(text, "\"%s.%03dZ\"", date, (int)(ms % 1000));
 }
 
 void imld_json_key(struct imld_text *text, const char *key)
 {
-    const char last = text->length > 0 ? text->bytes[text->length - 1] : '{';
-    imld_text_printf(text, last == '{' ? "\"%s\":" : ",\"%s\":", key);
+    const bool is_first = text->length == 0 || text->bytes[text->length - 1] == '{';
+    imld_text_printf(text, is_first ? "\"%s\":" : ",\"%s\":", key);
 }
 
 static void write_object(struct imld_text *text, const json_t *object)

@@ -5,16 +5,13 @@
 #include <stdio.h>
 
 #include "api/server.h"
+#include "base/clock.h"
 
 enum { WINDOW_MS = 10000, BURST = 20, LINE_MAX_BYTES = 700 };
 
-static void say(struct imld_api *api, const char *level, const char *line, va_list arguments)
-    __attribute__((format(printf, 3, 0)));
-static void say(struct imld_api *api, const char *level, const char *line, va_list arguments)
+static void say(struct imld_api *api, const char *level, char text[LINE_MAX_BYTES])
 {
     if (!api->log) return;
-    char text[LINE_MAX_BYTES];
-    (void)vsnprintf(text, sizeof text, line, arguments);
     for (char *c = text; *c; c++) { /* a client's text can't make lines or colours of its own */
         if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
     }
@@ -23,10 +20,12 @@ static void say(struct imld_api *api, const char *level, const char *line, va_li
 
 void imld_api_log(struct imld_api *api, const char *level, const char *line, ...)
 {
+    char text[LINE_MAX_BYTES];
     va_list arguments;
     va_start(arguments, line);
-    say(api, level, line, arguments);
+    (void)vsnprintf(text, sizeof text, line, arguments);
     va_end(arguments);
+    say(api, level, text);
 }
 
 void imld_api_log_limited(struct imld_api *api, const char *level, const char *line, ...)
@@ -48,8 +47,10 @@ void imld_api_log_limited(struct imld_api *api, const char *level, const char *l
     (void)pthread_mutex_unlock(&limit->mutex);
     if (dropped) imld_api_log(api, level, "%u lines of refused requests were left out", dropped);
     if (!says) return;
+    char text[LINE_MAX_BYTES];
     va_list arguments;
     va_start(arguments, line);
-    say(api, level, line, arguments);
+    (void)vsnprintf(text, sizeof text, line, arguments);
     va_end(arguments);
+    say(api, level, text);
 }

@@ -96,10 +96,13 @@ static enum iml_code read_column(struct imld_reader *reader, struct query *query
                                  struct imld_column *column, struct iml_error *error)
 {
     const int64_t served = served_step(query->cursor, name);
-    const int64_t from = served >= query->from ? served + 1 : query->from;
-    if (from > query->to) return IML_OK;
-    const enum iml_code code =
-        imld_column_read(column, reader, query->job, name, from, query->to, query->left, error);
+    const struct imld_point_range range = {.job = query->job,
+                                           .metric = name,
+                                           .from = served >= query->from ? served + 1 : query->from,
+                                           .to = query->to,
+                                           .limit = query->left};
+    if (range.from > range.to) return IML_OK;
+    const enum iml_code code = imld_column_read(column, reader, &range, error);
     if (code != IML_OK) return code;
     query->has_more |= column->is_cut;
     note_served(query, name, column->count ? column->points[column->count - 1].step : served);

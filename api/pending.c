@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/request.h"
+#include "base/clock.h"
 
 void imld_pending_signal(struct imld_pending *pending, struct imld_waiter *waiter)
 {

@@ -6,26 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "api/server.h"
+#include "base/clock.h"
 
 /* A validator that recurses needs a limit of its own; jansson's is 2,048. */
 enum { JSON_DEPTH_MAX = 32 };
-
-int64_t imld_now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t imld_ticks_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 struct imld_request *imld_request_new(const struct imld_listening *listening,
                                       struct MHD_Connection *connection, const char *uri)
@@ -169,10 +155,10 @@ static size_t json_depth(const char *bytes, size_t length)
 }
 
 /* What users meet most, said better than the parser can. */
-static const char *json_hint(const struct imld_request *request, const json_error_t *error)
+static const char *json_hint(const char *body, size_t length, const json_error_t *error)
 {
-    if (request->body_length == 0) return "the body is empty";
-    if (request->body_length >= 3 && memcmp(request->body, "\xef\xbb\xbf", 3) == 0)
+    if (length == 0) return "the body is empty";
+    if (length >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0)
         return "the body begins with a byte order mark; send UTF-8 without one";
     switch ((int)json_error_code(error)) {
     case json_error_invalid_utf8:
@@ -204,7 +190,8 @@ json_t *imld_request_json(const struct imld_request *request, struct imld_proble
     json_error_t error = {0};
     json_t *document = json_loadb(body, request->body_length, JSON_REJECT_DUPLICATES, &error);
     if (!document) {
-        imld_problems_add(problems, "", "%s (line %d, column %d)", json_hint(request, &error),
+        imld_problems_add(problems, "", "%s (line %d, column %d)",
+                          json_hint(body, request->body_length, &error),
                           error.line < 1 ? 1 : error.line, error.column < 1 ? 1 : error.column);
         return NULL;
     }

@@ -95,8 +95,4 @@ bool imld_request_number(const struct imld_request *request, const char *name, i
 /* The body as a JSON object: a new reference, or NULL with a problem (400). */
 json_t *imld_request_json(const struct imld_request *request, struct imld_problems *problems);
 
-/* The wall clock, ms since 1970; the clock of intervals, ms. */
-int64_t imld_now_ms(void);
-int64_t imld_ticks_ms(void);
-
 #endif

@@ -10,6 +10,7 @@
 #include "api/protocol.h"
 #include "api/router.h"
 #include "api/server.h"
+#include "base/clock.h"
 
 /* ---- connections ---- */
 
@@ -200,6 +201,7 @@ static enum MHD_Result run(struct imld_request *request)
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): eight parameters are libmicrohttpd's signature */
 enum MHD_Result imld_serve(void *context, struct MHD_Connection *connection, const char *url,
                            const char *method, const char *version, const char *upload,
                            size_t *upload_length, void **state)

@@ -13,6 +13,8 @@
 
 #include "api/json_text.h"
 #include "api/serve.h"
+#include "base/clock.h"
+#include "base/io.h"
 #include "spec/resolve.h"
 
 enum { CONNECTION_MEMORY_BYTES = 32 * 1024 };
@@ -71,7 +73,7 @@ static enum iml_code start_listening(struct imld_api *api, struct imld_listening
     const int fd = fcntl(listening->fd, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
         return iml_error_set(error, IML_ERROR_IO, "can't listen on %s: %s", listening->address,
-                             strerror(errno));
+                             imld_errno_text(errno));
     const struct MHD_OptionItem pool[] = {
         {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)api->limits.threads, NULL},
         {MHD_OPTION_END, 0, NULL},
@@ -104,7 +106,7 @@ static struct imld_api *new_api(const struct imld_api_options *options)
     api->log = options->log;
     api->log_context = options->log_context;
     atomic_init(&api->last_request, 0);
-    api->first_request = (uint64_t)imld_now_ms() << 20;
+    api->first_request = (uint64_t)imld_wall_ms() << 20;
     (void)pthread_mutex_init(&api->log_limit.mutex, NULL);
     imld_users_init(&api->users, options->admin_group ? options->admin_group : "imld-admin");
     return api;

@@ -9,6 +9,7 @@
 #include "api/lookup.h"
 #include "api/resources.h"
 #include "api/server.h"
+#include "base/clock.h"
 
 enum { WAIT_MAX_SECONDS = 60 };
 

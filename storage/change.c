@@ -172,12 +172,8 @@ static enum iml_code list_files(struct imld_database *database, int64_t number,
         &database->connection, "SELECT file FROM checkpoints WHERE job = ?1", binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row) {
-        code = imld_statement_step(&database->connection, statement, &has_row, error);
-        if (code == IML_OK && has_row)
-            code = list_file(database, number, imld_column_text(statement, 0), error);
-    }
+    while (imld_statement_next(&database->connection, statement, &code, error))
+        code = list_file(database, number, imld_column_text(statement, 0), error);
     imld_statement_end(statement);
     if (code == IML_OK) code = list_file(database, number, NULL, error);
     return code;

@@ -106,11 +106,8 @@ static enum iml_code prune(struct imld_database *database, int64_t job, size_t k
                        binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row) {
+    while (imld_statement_next(&database->connection, statement, &code, error)) {
         char path[PATH_MAX];
-        code = imld_statement_step(&database->connection, statement, &has_row, error);
-        if (code != IML_OK || !has_row) break;
         code = job_path(database->storage, job, imld_column_text(statement, 0), path, error);
         if (code == IML_OK) code = imld_effects_unlink(&database->effects, path, error);
     }

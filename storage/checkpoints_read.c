@@ -39,11 +39,8 @@ enum iml_code imld_checkpoints_list(struct imld_reader *reader, int64_t job,
         binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row) {
+    while (imld_statement_next(&reader->connection, statement, &code, error)) {
         struct imld_checkpoint checkpoint;
-        code = imld_statement_step(&reader->connection, statement, &has_row, error);
-        if (code != IML_OK || !has_row) break;
         read_row(statement, &checkpoint);
         if (!visit(context, &checkpoint)) break;
     }

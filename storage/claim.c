@@ -32,10 +32,7 @@ static enum iml_code list_queued(struct imld_connection *connection, struct cand
         NULL, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row) {
-        code = imld_statement_step(connection, statement, &has_row, error);
-        if (code != IML_OK || !has_row) break;
+    while (imld_statement_next(connection, statement, &code, error)) {
         const struct imld_candidate candidate = {
             .number = sqlite3_column_int64(statement, 0),
             .priority = sqlite3_column_int64(statement, 1),

@@ -100,10 +100,7 @@ enum iml_code imld_events_list(struct imld_reader *reader, int64_t job, int64_t 
     sqlite3_stmt *statement = imld_statement(connection, sql, binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row) {
-        code = imld_statement_step(connection, statement, &has_row, error);
-        if (code != IML_OK || !has_row) break;
+    while (imld_statement_next(connection, statement, &code, error)) {
         const struct imld_event event = {
             .id = sqlite3_column_int64(statement, 0),
             .job = sqlite3_column_int64(statement, 1),

@@ -1,5 +1,5 @@
-/* listeners.c: who is told of changed jobs after each commit; see storage.h. The mutex is held over the
- * calls, so that none runs any more when imld_storage_unlisten returns. */
+/* listeners.c: who is told of changed jobs after each commit; see storage.h. The mutex is held over
+ * the calls, so that none runs any more when imld_storage_unlisten returns. */
 #include <assert.h>
 #include <pthread.h>
 

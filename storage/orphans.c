@@ -8,9 +8,16 @@
 #include "storage/paths.h"
 #include "storage/state.h"
 
-static bool is_dot(const char *name)
+/* The name of the next entry that is not the folder itself or its parent; NULL: the end. */
+static const char *next_name(DIR *folder)
 {
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    for (;;) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe where a stream has one thread */
+        const struct dirent *entry = readdir(folder);
+        if (!entry) return NULL;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return entry->d_name;
+    }
 }
 
 static void remove_file(struct imld_storage *storage, const char *path)
@@ -30,12 +37,11 @@ static void clean_job(struct imld_storage *storage, struct imld_connection *conn
     DIR *files = opendir(folder);
     bool is_empty = true;
     if (!files) return;
-    for (const struct dirent *entry = readdir(files); entry; entry = readdir(files)) {
+    for (const char *name = next_name(files); name; name = next_name(files)) {
         char path[PATH_MAX];
         struct iml_error error = {0};
         int64_t count = 0;
-        if (is_dot(entry->d_name)) continue;
-        const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_text(entry->d_name),
+        const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_text(name),
                                           imld_bind_end()};
         const enum iml_code code = imld_sql_integer(
             connection, "SELECT count(*) FROM checkpoints WHERE job = ?1 AND file = ?2", binds,
@@ -44,7 +50,7 @@ static void clean_job(struct imld_storage *storage, struct imld_connection *conn
             is_empty = false;
             continue;
         }
-        if (imld_path_start(path, folder) && imld_path_append(path, entry->d_name))
+        if (imld_path_start(path, folder) && imld_path_append(path, name))
             remove_file(storage, path);
     }
     (void)closedir(files);
@@ -57,10 +63,10 @@ void imld_orphans_remove(struct imld_storage *storage, struct imld_connection *c
     if (!imld_storage_path(storage, "checkpoints", root)) return;
     DIR *jobs = opendir(root);
     if (!jobs) return;
-    for (const struct dirent *entry = readdir(jobs); entry; entry = readdir(jobs)) {
+    for (const char *name = next_name(jobs); name; name = next_name(jobs)) {
         char folder[PATH_MAX];
         int64_t job = 0;
-        if (!imld_job_number(entry->d_name, &job)) continue; /* not ours */
+        if (!imld_job_number(name, &job)) continue; /* not ours */
         if (imld_path_checkpoint(folder, storage->folder, job, NULL))
             clean_job(storage, connection, job, folder);
     }

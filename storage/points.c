@@ -23,7 +23,7 @@ const char *imld_value_kind_name(enum imld_value_kind kind)
 }
 
 /* SQLite would store NaN as NULL anyway (measured): the kind says what it was. */
-static enum imld_value_kind kind_of(float value)
+enum imld_value_kind imld_value_kind_of(float value)
 {
     if (isnan(value)) return IMLD_NAN;
     if (isinf(value)) return value > 0 ? IMLD_PLUS_INF : IMLD_MINUS_INF;
@@ -68,7 +68,7 @@ static enum iml_code series_of(struct imld_database *database, int64_t job, cons
 static enum iml_code write_point(struct imld_database *database, int64_t series,
                                  const struct imld_point_row *row, struct iml_error *error)
 {
-    const enum imld_value_kind kind = kind_of(row->value);
+    const enum imld_value_kind kind = imld_value_kind_of(row->value);
     const struct imld_bind binds[] = {imld_bind_integer(series), imld_bind_integer(row->step),
                                       kind == IMLD_FINITE ? imld_bind_real((double)row->value)
                                                           : imld_bind_null(),
@@ -144,10 +144,7 @@ enum iml_code imld_points_read(struct imld_reader *reader, int64_t job, const ch
                        binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row) {
-        code = imld_statement_step(connection, statement, &has_row, error);
-        if (code != IML_OK || !has_row) break;
+    while (imld_statement_next(connection, statement, &code, error)) {
         const struct imld_point point = point_of(statement, 0);
         if (!visit(context, &point)) break;
     }
@@ -165,10 +162,8 @@ enum iml_code imld_points_metrics(struct imld_reader *reader, int64_t job,
         connection, "SELECT metric FROM series WHERE job = ?1 ORDER BY id", binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row) {
-        code = imld_statement_step(connection, statement, &has_row, error);
-        if (code != IML_OK || !has_row || !visit(context, imld_column_text(statement, 0))) break;
+    while (imld_statement_next(connection, statement, &code, error)) {
+        if (!visit(context, imld_column_text(statement, 0))) break;
     }
     imld_statement_end(statement);
     return code;
@@ -191,10 +186,7 @@ enum iml_code imld_points_latest(struct imld_reader *reader, int64_t job, int64_
         binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row) {
-        code = imld_statement_step(connection, statement, &has_row, error);
-        if (code != IML_OK || !has_row) break;
+    while (imld_statement_next(connection, statement, &code, error)) {
         const struct imld_point point = point_of(statement, 1);
         if (!visit(context, imld_column_text(statement, 0), &point)) break;
     }
@@ -202,20 +194,21 @@ enum iml_code imld_points_latest(struct imld_reader *reader, int64_t job, int64_
     return code;
 }
 
-enum iml_code imld_points_best(struct imld_reader *reader, int64_t job, const char *metric,
-                               bool is_higher_better, int64_t step, struct imld_point *best,
-                               bool *found, struct iml_error *error)
+enum iml_code imld_points_best(struct imld_reader *reader, const struct imld_point_range *range,
+                               bool is_higher_better, struct imld_point *best, bool *found,
+                               struct iml_error *error)
 {
-    const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_text(metric),
-                                      imld_bind_integer(step), imld_bind_end()};
+    const struct imld_bind binds[] = {imld_bind_integer(range->job), imld_bind_text(range->metric),
+                                      imld_bind_integer(range->from), imld_bind_integer(range->to),
+                                      imld_bind_end()};
     static const char highest[] =
         "SELECT step, value, kind FROM points"
         " WHERE series = (SELECT id FROM series WHERE job = ?1 AND metric = ?2)"
-        " AND step <= ?3 AND kind = 0 ORDER BY value DESC, step LIMIT 1";
+        " AND step BETWEEN ?3 AND ?4 AND kind = 0 ORDER BY value DESC, step LIMIT 1";
     static const char lowest[] =
         "SELECT step, value, kind FROM points"
         " WHERE series = (SELECT id FROM series WHERE job = ?1 AND metric = ?2)"
-        " AND step <= ?3 AND kind = 0 ORDER BY value, step LIMIT 1";
+        " AND step BETWEEN ?3 AND ?4 AND kind = 0 ORDER BY value, step LIMIT 1";
     *found = false;
     sqlite3_stmt *statement =
         imld_statement(&reader->connection, is_higher_better ? highest : lowest, binds, error);

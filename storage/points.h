@@ -6,6 +6,7 @@
 
 enum imld_value_kind { IMLD_FINITE = 0, IMLD_NAN = 1, IMLD_PLUS_INF = 2, IMLD_MINUS_INF = 3 };
 const char *imld_value_kind_name(enum imld_value_kind kind); /* "", "nan", "inf", "-inf" */
+enum imld_value_kind imld_value_kind_of(float value);
 
 /* A value is a float; its kind says what a NULL stands for. */
 struct imld_point_row {
@@ -31,6 +32,14 @@ struct imld_point {
     float value; /* NaN or ±inf as its kind says */
 };
 
+/* Some points of one curve: those with from ≤ step ≤ to, at most `limit`. */
+struct imld_point_range {
+    int64_t job;
+    const char *metric; /* borrowed */
+    int64_t from, to;
+    size_t limit;
+};
+
 /* Points of one metric with from ≤ step ≤ to, ascending, at most `limit`. IML_OK with no visit:
  * there are none. */
 IML_MUST_USE enum iml_code
@@ -50,10 +59,11 @@ IML_MUST_USE enum iml_code imld_points_latest(struct imld_reader *reader, int64_
                                                             const struct imld_point *point),
                                               void *context, struct iml_error *error);
 
-/* The best finite value (first of equals) with step ≤ `step`; found = false: there is none. */
-IML_MUST_USE enum iml_code imld_points_best(struct imld_reader *reader, int64_t job,
-                                            const char *metric, bool is_higher_better, int64_t step,
-                                            struct imld_point *best, bool *found,
-                                            struct iml_error *error);
+/* The best finite value (first of equals) of the range, whose limit is not asked; found = false:
+ * there is none. */
+IML_MUST_USE enum iml_code imld_points_best(struct imld_reader *reader,
+                                            const struct imld_point_range *range,
+                                            bool is_higher_better, struct imld_point *best,
+                                            bool *found, struct iml_error *error);
 
 #endif

@@ -60,7 +60,7 @@ static const struct imld_tensor **sort(const struct imld_checkpoint_file *file,
         free(sorted);
         return NULL;
     }
-    qsort(sorted, file->tensor_count, sizeof sorted[0], by_alignment_and_name);
+    qsort(sorted, file->tensor_count, sizeof(struct imld_tensor *), by_alignment_and_name);
     for (size_t i = 1; i < file->tensor_count; i++) {
         if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0) continue;
         iml_error_set(error, IML_ERROR_ARGUMENT, "two tensors are called %s", sorted[i]->name);
@@ -116,14 +116,22 @@ static enum iml_code make_header(struct imld_text *header, const struct imld_che
     return IML_OK;
 }
 
-static enum iml_code put(int fd, const void *bytes, size_t count, crypto_hash_sha256_state *hash,
-                         const char *path, struct iml_error *error)
+struct output {
+    const char *path;
+    int fd;
+    size_t bytes; /* written so far */
+    crypto_hash_sha256_state hash;
+};
+
+static enum iml_code put(struct output *output, const void *bytes, size_t count,
+                         struct iml_error *error)
 {
     const unsigned char *at = bytes;
+    output->bytes += count;
     while (count > 0) {
         const size_t chunk = count < CHUNK_BYTES ? count : CHUNK_BYTES;
-        (void)crypto_hash_sha256_update(hash, at, chunk);
-        const enum iml_code code = imld_io_write_all(fd, at, chunk, path, error);
+        (void)crypto_hash_sha256_update(&output->hash, at, chunk);
+        const enum iml_code code = imld_io_write_all(output->fd, at, chunk, output->path, error);
         if (code != IML_OK) return code;
         at += chunk;
         count -= chunk;
@@ -132,24 +140,17 @@ static enum iml_code put(int fd, const void *bytes, size_t count, crypto_hash_sh
 }
 
 /* Writes header and tensors, fsyncs, closes. */
-static enum iml_code write_content(int fd, const char *path, const struct imld_text *header,
+static enum iml_code write_content(struct output *output, const struct imld_text *header,
                                    const struct imld_tensor *const *sorted, size_t count,
-                                   int64_t *bytes, char sha256[65], struct iml_error *error)
+                                   struct iml_error *error)
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_state hash;
-    (void)crypto_hash_sha256_init(&hash);
-    enum iml_code code = put(fd, header->bytes, header->length, &hash, path, error);
-    size_t total = header->length;
-    for (size_t i = 0; code == IML_OK && i < count; i++) {
-        code = put(fd, sorted[i]->data, sorted[i]->bytes, &hash, path, error);
-        total += sorted[i]->bytes;
-    }
-    if (code == IML_OK && imld_io()->fsync(fd) != 0) code = imld_io_error(error, "fsync", path);
-    if (imld_io()->close(fd) != 0 && code == IML_OK) code = imld_io_error(error, "close", path);
-    (void)crypto_hash_sha256_final(&hash, digest);
-    (void)sodium_bin2hex(sha256, 65, digest, sizeof digest);
-    *bytes = (int64_t)total;
+    enum iml_code code = put(output, header->bytes, header->length, error);
+    for (size_t i = 0; code == IML_OK && i < count; i++)
+        code = put(output, sorted[i]->data, sorted[i]->bytes, error);
+    if (code == IML_OK && imld_io()->fsync(output->fd) != 0)
+        code = imld_io_error(error, "fsync", output->path);
+    if (imld_io()->close(output->fd) != 0 && code == IML_OK)
+        code = imld_io_error(error, "close", output->path);
     return code;
 }
 
@@ -157,17 +158,22 @@ enum iml_code imld_safetensors_write(const char *path, const struct imld_checkpo
                                      int64_t *bytes, char sha256[65], struct iml_error *error)
 {
     struct imld_text header = {0};
-    int fd = -1;
+    struct output output = {.path = path};
+    unsigned char digest[crypto_hash_sha256_BYTES];
     const struct imld_tensor **sorted = sort(file, error);
     if (!sorted) return error->code;
     enum iml_code code = make_header(&header, file, sorted, error);
     if (code != IML_OK) goto out;
-    fd = imld_io()->open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    (void)crypto_hash_sha256_init(&output.hash);
+    output.fd = imld_io()->open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (output.fd < 0) {
         code = imld_io_error(error, "make", path);
         goto out;
     }
-    code = write_content(fd, path, &header, sorted, file->tensor_count, bytes, sha256, error);
+    code = write_content(&output, &header, sorted, file->tensor_count, error);
+    (void)crypto_hash_sha256_final(&output.hash, digest);
+    (void)sodium_bin2hex(sha256, 65, digest, sizeof digest);
+    *bytes = (int64_t)output.bytes;
     if (code != IML_OK) (void)imld_io()->unlink(path); /* else an orphan, found at the next start */
 out:
     imld_text_clear(&header);

@@ -99,15 +99,22 @@ enum iml_code imld_statement_step(const struct imld_connection *connection, sqli
     return imld_sql_error(connection, "run a statement", error);
 }
 
+bool imld_statement_next(const struct imld_connection *connection, sqlite3_stmt *statement,
+                         enum iml_code *code, struct iml_error *error)
+{
+    bool has_row = false;
+    if (*code == IML_OK) *code = imld_statement_step(connection, statement, &has_row, error);
+    return *code == IML_OK && has_row;
+}
+
 enum iml_code imld_sql_run(struct imld_connection *connection, const char *sql,
                            const struct imld_bind *binds, struct iml_error *error)
 {
     sqlite3_stmt *statement = imld_statement(connection, sql, binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
-    bool has_row = true;
-    while (code == IML_OK && has_row)
-        code = imld_statement_step(connection, statement, &has_row, error);
+    while (imld_statement_next(connection, statement, &code, error)) {
+    }
     imld_statement_end(statement);
     return code;
 }

@@ -91,6 +91,11 @@ IML_MUST_USE enum iml_code imld_statement_step(const struct imld_connection *con
                                                sqlite3_stmt *statement, bool *has_row,
                                                struct iml_error *error);
 
+/* Steps while *code is IML_OK: true with a row; false at the end, or where *code says why not. For
+ * `while (imld_statement_next(…)) …`. */
+bool imld_statement_next(const struct imld_connection *connection, sqlite3_stmt *statement,
+                         enum iml_code *code, struct iml_error *error);
+
 /* Runs a statement to its end; rows are passed over. */
 IML_MUST_USE enum iml_code imld_sql_run(struct imld_connection *connection, const char *sql,
                                         const struct imld_bind *binds, struct iml_error *error);

@@ -8,18 +8,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "storage/paths.h"
 #include "storage/state.h"
 
 int64_t imld_storage_now_ms(const struct imld_storage *storage)
 {
-    if (storage->options.now_ms) return storage->options.now_ms();
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return storage->options.now_ms ? storage->options.now_ms() : imld_wall_ms();
 }
 
 void imld_storage_log(const struct imld_storage *storage, const char *level, const char *format,

@@ -36,6 +36,7 @@ enum iml_code imld_standing_get(struct imld_connection *connection, int64_t numb
                                 struct imld_standing *standing, struct iml_error *error)
 {
     const struct imld_bind binds[] = {imld_bind_integer(number), imld_bind_end()};
+    *standing = (struct imld_standing){0};
     sqlite3_stmt *statement = imld_statement(
         connection,
         "SELECT state, EXISTS (SELECT 1 FROM checkpoints WHERE job = number AND name <> 'best'),"
@@ -63,19 +64,27 @@ enum iml_code imld_standing_get(struct imld_connection *connection, int64_t numb
     return code;
 }
 
+/* One step of a job's life, as state and event tell it. */
+struct change {
+    const struct imld_standing *from;
+    const struct consequence *consequence;
+    const struct imld_passage *passage;
+    const char *reason;
+    enum imld_state to;
+};
+
 static enum iml_code write_state(struct imld_database *database, int64_t number,
-                                 const struct consequence *consequence, enum imld_state to,
-                                 const char *reason, const struct imld_passage *passage,
-                                 struct iml_error *error)
+                                 const struct change *change, struct iml_error *error)
 {
+    const struct consequence *consequence = change->consequence;
     const struct imld_bind binds[] = {imld_bind_integer(number),
-                                      imld_bind_text(imld_state_name(to)),
+                                      imld_bind_text(imld_state_name(change->to)),
                                       imld_bind_integer(database->now_ms),
-                                      imld_bind_integer(to == IMLD_RUNNING),
-                                      imld_bind_integer(imld_state_has_ended(to)),
-                                      imld_bind_text(reason),
-                                      imld_bind_text(passage->result),
-                                      imld_bind_text(passage->error),
+                                      imld_bind_integer(change->to == IMLD_RUNNING),
+                                      imld_bind_integer(imld_state_has_ended(change->to)),
+                                      imld_bind_text(change->reason),
+                                      imld_bind_text(change->passage->result),
+                                      imld_bind_text(change->passage->error),
                                       imld_bind_integer(consequence->is_new_attempt),
                                       imld_bind_integer(consequence->is_loss),
                                       imld_bind_integer(consequence->forgives_losses),
@@ -91,25 +100,26 @@ static enum iml_code write_state(struct imld_database *database, int64_t number,
 }
 
 static enum iml_code write_event(struct imld_database *database, int64_t number,
-                                 const struct imld_standing *standing, const char *kind,
-                                 int64_t attempt, enum imld_state to, const char *reason,
-                                 const struct imld_passage *passage, struct iml_error *error)
+                                 const struct change *change, struct iml_error *error)
 {
+    const struct imld_standing *from = change->from;
+    const struct imld_passage *passage = change->passage;
+    const int64_t attempt = from->attempt + (change->consequence->is_new_attempt ? 1 : 0);
     struct imld_text data = {0};
     imld_text_printf(&data,
                      "{\"from\":\"%s\",\"to\":\"%s\",\"attempt\":%lld,\"priority\":%lld,"
                      "\"threads\":%lld,\"memory_bytes\":%lld,\"from_checkpoint\":%s",
-                     imld_state_name(standing->state), imld_state_name(to), (long long)attempt,
-                     (long long)standing->priority, (long long)standing->threads,
-                     (long long)standing->memory_bytes,
-                     standing->has_checkpoint ? "true" : "false");
-    if (reason) imld_text_printf(&data, ",\"reason\":%s", reason);
+                     imld_state_name(from->state), imld_state_name(change->to), (long long)attempt,
+                     (long long)from->priority, (long long)from->threads,
+                     (long long)from->memory_bytes, from->has_checkpoint ? "true" : "false");
+    if (change->reason) imld_text_printf(&data, ",\"reason\":%s", change->reason);
     if (passage->error) imld_text_printf(&data, ",\"error\":%s", passage->error);
     imld_text_add(&data, "}");
     enum iml_code code =
         data.has_failed ? iml_error_set(error, IML_ERROR_MEMORY, "no memory for an event") : IML_OK;
     if (code == IML_OK)
-        code = imld_event_write(database, number, kind, passage->actor, data.bytes, error);
+        code = imld_event_write(database, number, change->consequence->kind, passage->actor,
+                                data.bytes, error);
     imld_text_clear(&data);
     return code;
 }
@@ -121,16 +131,17 @@ enum iml_code imld_transition_apply(struct imld_database *database, int64_t numb
 {
     assert(verb < IMLD_VERBS && to < IMLD_STATES);
     const struct consequence *consequence = &consequences[verb];
-    const char *reason = passage->reason ? passage->reason : consequence->reason;
+    const struct change change = {.from = standing,
+                                  .consequence = consequence,
+                                  .passage = passage,
+                                  .reason = passage->reason ? passage->reason : consequence->reason,
+                                  .to = to};
     const struct imld_bind binds[] = {imld_bind_integer(number), imld_bind_end()};
-    const int64_t attempt = standing->attempt + (consequence->is_new_attempt ? 1 : 0);
-    enum iml_code code = write_state(database, number, consequence, to, reason, passage, error);
+    enum iml_code code = write_state(database, number, &change, error);
     if (code == IML_OK && !consequence->keeps_intents)
         code =
             imld_sql_run(&database->connection, "DELETE FROM intents WHERE job = ?1", binds, error);
-    if (code == IML_OK)
-        code = write_event(database, number, standing, consequence->kind, attempt, to, reason,
-                           passage, error);
+    if (code == IML_OK) code = write_event(database, number, &change, error);
     return code;
 }
 

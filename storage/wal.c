@@ -6,9 +6,9 @@
 
 #include "storage/state.h"
 
-#define PAGE_BYTES 4120u /* a page and its frame's header */
-#define PASSIVE_BYTES (1000u * PAGE_BYTES)
-#define TRUNCATE_BYTES (16u << 20)
+#define PAGE_BYTES ((uint64_t)4120) /* a page and its frame's header */
+#define PASSIVE_BYTES (1000 * PAGE_BYTES)
+#define TRUNCATE_BYTES ((uint64_t)16 << 20)
 
 uint64_t imld_wal_bytes(const struct imld_storage *storage)
 {

@@ -1,8 +1,8 @@
 /* writer.c: the writer thread and its bounded queue of requests. */
 #include <assert.h>
 #include <errno.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "storage/state.h"
 
 /* A request of imld_storage_run waits here. */
@@ -48,9 +48,7 @@ static struct imld_write *take(struct imld_writer *writer)
  * a broken disk works again. NULL and is_closing: the end. */
 static struct imld_write *next_batch(struct imld_writer *writer, bool *is_healthy, bool *is_closing)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
+    const struct timespec until = imld_ticks_after_ms(1000);
     pthread_mutex_lock(&writer->mutex);
     int result = 0;
     while (!writer->first && !writer->is_closing && result != ETIMEDOUT)

@@ -139,11 +139,20 @@ static void test_best_is_the_first_of_equals_among_finite_rows(void **state)
     bool found = false;
     write_rows(rows, 8, 4);
     struct imld_reader *taken = reader();
-    assert_int_equal(imld_points_best(taken, job, "m", true, 4, &best, &found, &error), IML_OK);
+    assert_int_equal(
+        imld_points_best(taken, &(struct imld_point_range){.job = job, .metric = "m", .to = 4},
+                         true, &best, &found, &error),
+        IML_OK);
     assert_true(found && best.step == 2); /* rows beyond step 4 are of a time before a crash */
-    assert_int_equal(imld_points_best(taken, job, "m", false, 4, &best, &found, &error), IML_OK);
+    assert_int_equal(
+        imld_points_best(taken, &(struct imld_point_range){.job = job, .metric = "m", .to = 4},
+                         false, &best, &found, &error),
+        IML_OK);
     assert_true(found && best.step == 1);
-    assert_int_equal(imld_points_best(taken, job, "n", true, 4, &best, &found, &error), IML_OK);
+    assert_int_equal(
+        imld_points_best(taken, &(struct imld_point_range){.job = job, .metric = "n", .to = 4},
+                         true, &best, &found, &error),
+        IML_OK);
     assert_false(found);
     imld_reader_give(taken);
 }
@@ -202,8 +211,11 @@ static void test_more_metrics_than_are_remembered_in_a_batch(void **state)
     write_rows(rows, 200, 1);
     struct imld_reader *taken = reader();
     for (size_t i = 0; i < 100; i++) {
-        assert_int_equal(imld_points_best(taken, job, names[i], true, 9, &best, &found, &error),
-                         IML_OK);
+        assert_int_equal(
+            imld_points_best(taken,
+                             &(struct imld_point_range){.job = job, .metric = names[i], .to = 9},
+                             true, &best, &found, &error),
+            IML_OK);
         assert_true(found && best.step == 1 && best.value == (float)(100 + i));
     }
     imld_reader_give(taken);
