@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <math.h>
 
-#include "base/size.h"
 #include "engine/core/vector.h"
 #include "engine/solver/kinds.h"
 #include "engine/solver/power.h"
@@ -28,23 +27,12 @@ static bool is_preconditioned(const struct iml_solver *self)
     return self->options.precondition == IML_PRECONDITION_L2;
 }
 
-/* More than P residuals can't be independent. */
-static size_t residuals_kept(const struct iml_solver *self)
-{
-    if (!self->options.reorthogonalize) return 0;
-    return self->options.terms < self->size ? self->options.terms : self->size;
-}
-
 static void cg_layout(struct iml_solver *self, struct iml_arena *arena)
 {
     const int vectors = is_preconditioned(self) ? INVERSE + 1 : HP + 1;
     for (int i = 0; i < vectors; i++)
         self->vectors[i] = iml_arena_take(arena, self->size, sizeof *self->vectors[i]);
-    if (self->options.reorthogonalize) {
-        size_t row_bytes = 0;
-        (void)iml_size_multiply(self->size, sizeof *self->residuals, &row_bytes);
-        self->residuals = iml_arena_take(arena, residuals_kept(self), row_bytes);
-    }
+    self->basis = iml_basis_take(self, arena, iml_basis_rows(self));
     if (is_preconditioned(self)) iml_power_layout(self, arena);
 }
 
@@ -52,18 +40,18 @@ static void cg_layout(struct iml_solver *self, struct iml_arena *arena)
 static void keep_residual(const struct cg *cg, size_t k)
 {
     const size_t n = cg->solver->size;
-    if (k >= residuals_kept(cg->solver)) return;
-    iml_scaled_copy(n, 1 / sqrt(cg->rz), cg->r, cg->solver->residuals + k * n);
+    if (k >= iml_basis_rows(cg->solver)) return;
+    iml_scaled_copy(n, 1 / sqrt(cg->rz), cg->r, cg->solver->basis + k * n);
 }
 
 /* Makes r orthogonal in M⁻¹ to all residuals up to k, as it is without rounding; twice is enough.
  */
 static void reorthogonalize(const struct cg *cg, size_t k)
 {
-    const size_t n = cg->solver->size, kept = residuals_kept(cg->solver);
+    const size_t n = cg->solver->size, kept = iml_basis_rows(cg->solver);
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i <= k && i < kept; i++) {
-            const iml_real *r_i = cg->solver->residuals + i * n;
+            const iml_real *r_i = cg->solver->basis + i * n;
             iml_axpy(n, -iml_inverse_dot(&cg->inverse, r_i, cg->r), r_i, cg->r);
         }
     }

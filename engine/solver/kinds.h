@@ -7,5 +7,9 @@
 extern const struct iml_solver_kind iml_identity;
 extern const struct iml_solver_kind iml_neumann;
 extern const struct iml_solver_kind iml_cg;
+extern const struct iml_solver_kind iml_minres;
+extern const struct iml_solver_kind iml_nystrom;
+extern const struct iml_solver_kind iml_exact;
+extern const struct iml_solver_kind iml_auto;
 
 #endif

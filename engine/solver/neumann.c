@@ -63,7 +63,8 @@ static void neumann_solve(struct iml_solver *self, const struct iml_curvature *c
     report->residual = 1; /* of the sum without a term, q = 0 */
     report->residual_kind = IML_RESIDUAL_PREVIOUS;
     sum_terms(self, &system, &inverse, sqrt(iml_norm_squared(n, hp)), q);
-    iml_scale(n, 1 / scale, q);
+    const bool is_unscaled = self->options.is_unscaled && !is_preconditioned(self);
+    iml_scale(n, is_unscaled ? 1 / (scale * alpha) : 1 / scale, q);
 }
 
 const struct iml_solver_kind iml_neumann = {

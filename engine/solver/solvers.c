@@ -4,16 +4,14 @@
 #include <assert.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/core/vector.h"
 #include "engine/solver/kinds.h"
 #include "engine/solver/power.h"
 
 const struct iml_solver_kind *const iml_solver_kinds[] = {
-    &iml_identity,
-    &iml_neumann,
-    &iml_cg,
-    NULL,
+    &iml_identity, &iml_neumann, &iml_cg, &iml_minres, &iml_nystrom, &iml_exact, &iml_auto, NULL,
 };
 
 const struct iml_solver_kind *iml_solver_kind_find(const char *name)
@@ -37,12 +35,27 @@ const char *iml_end_name(enum iml_end end)
     return names[end];
 }
 
+enum iml_code iml_solver_check(const struct iml_solver_options *options, size_t size,
+                               struct iml_error *error)
+{
+    return options->kind->check ? options->kind->check(options, size, error) : IML_OK;
+}
+
 void iml_solver_layout(struct iml_solver *self, const struct iml_solver_options *options,
                        size_t size, struct iml_arena *arena)
 {
     assert(options->kind && options->damping >= 0 && options->step_size >= 0);
+    assert(iml_solver_check(options, size, NULL) == IML_OK);
+    const size_t before = arena->plan.total_bytes;
     *self = (struct iml_solver){.options = *options, .size = size};
     options->kind->layout(self, arena);
+    self->bytes = arena->plan.total_bytes - before;
+}
+
+void iml_solver_draw(struct iml_solver *self, uint32_t seed, uint32_t update)
+{
+    self->seed = seed;
+    self->update = update;
 }
 
 enum iml_code iml_solver_register(const struct iml_solver *self, const struct iml_net *net,
@@ -51,15 +64,17 @@ enum iml_code iml_solver_register(const struct iml_solver *self, const struct im
     return iml_power_register(self, net, registry, error);
 }
 
-void iml_solver_solve(struct iml_solver *self, const struct iml_curvature *curvature,
-                      const iml_real *v, iml_real *q, struct iml_report *report)
+static double seconds_now(void)
 {
-    assert(curvature->size == self->size && q != v);
-    *report = (struct iml_report){.residual = nan(""),
-                                  .smallest_curvature = nan(""),
-                                  .step_size = nan(""),
-                                  .largest_curvature = nan(""),
-                                  .end = IML_END_TERMS};
+    const double nanoseconds = 1e-9;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + nanoseconds * (double)now.tv_nsec;
+}
+
+static void solve(struct iml_solver *self, const struct iml_curvature *curvature, const iml_real *v,
+                  iml_real *q, struct iml_report *report)
+{
     const double v_squared = iml_norm_squared(self->size, v);
     memset(q, 0, self->size * sizeof *q);
     if (!isfinite(v_squared)) {
@@ -73,4 +88,22 @@ void iml_solver_solve(struct iml_solver *self, const struct iml_curvature *curva
         return;
     }
     self->options.kind->solve(self, curvature, v, q, report);
+}
+
+void iml_solver_solve(struct iml_solver *self, const struct iml_curvature *curvature,
+                      const iml_real *v, iml_real *q, struct iml_report *report)
+{
+    assert(curvature->size == self->size && q != v);
+    const double began = seconds_now();
+    *report = (struct iml_report){.residual = nan(""),
+                                  .smallest_curvature = nan(""),
+                                  .step_size = nan(""),
+                                  .largest_curvature = nan(""),
+                                  .smallest_eigenvalue = nan(""),
+                                  .largest_eigenvalue = nan(""),
+                                  .condition = nan(""),
+                                  .bytes = self->bytes,
+                                  .end = IML_END_TERMS};
+    solve(self, curvature, v, q, report);
+    report->seconds = seconds_now() - began;
 }

@@ -4,6 +4,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/size.h"
 #include "engine/core/vector.h"
 
 #ifdef IML_REAL_DOUBLE
@@ -90,6 +91,19 @@ double iml_inverse_norm(const struct iml_inverse *inverse, const iml_real *p)
         sum += mp * mp;
     }
     return sqrt(sum);
+}
+
+size_t iml_basis_rows(const struct iml_solver *self)
+{
+    if (!self->options.reorthogonalize) return 0;
+    return self->options.terms < self->size ? self->options.terms : self->size;
+}
+
+iml_real *iml_basis_take(const struct iml_solver *self, struct iml_arena *arena, size_t rows)
+{
+    size_t row_bytes = 0; /* where it does not fit, the arena's own check fails as well */
+    (void)iml_size_multiply(self->size, sizeof *self->basis, &row_bytes);
+    return rows > 0 ? iml_arena_take(arena, rows, row_bytes) : NULL;
 }
 
 double iml_scale_of(size_t size, const iml_real *v)

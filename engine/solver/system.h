@@ -1,5 +1,6 @@
 /* system.h: what all solvers share: products with H_δ = H + δI that are counted and stop at a
- * cancel, the preconditioner M = μ̂_A I + D, and the scale of v (MATH §4). Private to this folder.
+ * cancel, the preconditioner M = μ̂_A I + D, memory for kept vectors, and the scale of v (MATH §4).
+ * Private to this folder.
  */
 #ifndef IMLD_ENGINE_SOLVER_SYSTEM_H
 #define IMLD_ENGINE_SOLVER_SYSTEM_H
@@ -44,6 +45,11 @@ void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, doub
 /* aᵀM⁻¹b and ‖Mp‖, in double. */
 double iml_inverse_dot(const struct iml_inverse *inverse, const iml_real *a, const iml_real *b);
 double iml_inverse_norm(const struct iml_inverse *inverse, const iml_real *p);
+
+/* Vectors that `reorthogonalize` keeps: min(terms, size), since more can't be independent; 0
+ * without it. And rows × size elements for them (NULL for none). */
+size_t iml_basis_rows(const struct iml_solver *self);
+iml_real *iml_basis_take(const struct iml_solver *self, struct iml_arena *arena, size_t rows);
 
 /* A power of two s with ½ ≤ s‖v‖ < 1 (to within the range of double). Solvers work on sv and divide
  * by s at the end: small v (1e-25) then keep clear of denormal numbers in H's own products, and no

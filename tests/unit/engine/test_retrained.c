@@ -136,11 +136,12 @@ static void check_pull(const struct trial *trial, const iml_real *q, double tole
 }
 
 static void solve_and_check(const struct trial *trial, const struct iml_curvature *curvature,
-                            const iml_real *v, const struct iml_solver_options *options)
+                            const iml_real *v, const struct iml_solver_options *options,
+                            double tolerance)
 {
     iml_real q[DENSE_MAX];
     (void)solve_once(options, curvature, v, q);
-    check_pull(trial, q, 1e-6);
+    check_pull(trial, q, tolerance);
 }
 
 static void hypergradients_are_the_stored_ones(struct trial *trial)
@@ -166,11 +167,16 @@ static void hypergradients_are_the_stored_ones(struct trial *trial)
         {.kind = cg, .terms = (unsigned)trial->n},
         {.kind = cg, .terms = (unsigned)trial->n, .reorthogonalize = true},
         {.kind = cg, .terms = (unsigned)trial->n, .precondition = IML_PRECONDITION_L2},
+        {.kind = iml_solver_kind_find("minres"),
+         .terms = (unsigned)trial->n,
+         .reorthogonalize = true},
         {.kind = neumann, .terms = 1000},
         {.kind = neumann, .terms = 1000, .precondition = IML_PRECONDITION_L2},
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        solve_and_check(trial, curvature, v, &options[i]);
+        solve_and_check(trial, curvature, v, &options[i], 1e-6);
+    const struct iml_solver_options exact = {.kind = iml_solver_kind_find("exact")};
+    solve_and_check(trial, curvature, v, &exact, 1e-9);
 }
 
 static void test_hypergradients_are_those_of_the_fixtures(void **state)

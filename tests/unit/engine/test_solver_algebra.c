@@ -19,14 +19,16 @@ static void test_linear_solvers_are_linear_in_v(void **state)
     random_vector(SIZE, 6, w);
     for (size_t j = 0; j < SIZE; j++) sum[j] = 2.5 * v[j] - 0.7 * w[j];
     spread_diagonal(1e-3, 10, d);
-    const char *const names[] = {"identity", "neumann"};
-    for (size_t i = 0; i < 2 * (size_t)SPECTRA; i++) {
+    const char *const names[] = {"identity", "neumann", "nystrom", "exact"};
+    for (size_t i = 0; i < 4 * (size_t)SPECTRA; i++) {
         dense_from_spectrum(&matrix, (enum spectrum)(i % SPECTRA), &products);
         dense_add_diagonal(&matrix, d);
         for (int precondition = 0; precondition < 2; precondition++) {
             struct iml_solver_options options = options_of(names[i / SPECTRA], 8);
             options.step_size = 0.07;
             options.precondition = (enum iml_precondition)precondition;
+            options.rank = 8;
+            options.damping = i >= 2 * (size_t)SPECTRA ? 0.125 : 0;
             (void)solve_once(&options, &matrix.curvature, v, q_v);
             (void)solve_once(&options, &matrix.curvature, w, q_w);
             (void)solve_once(&options, &matrix.curvature, sum, q_sum);

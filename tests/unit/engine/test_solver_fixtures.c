@@ -1,4 +1,4 @@
-/* test_solver_fixtures.c: identity, neumann and cg against the entries of tests/fixtures: on the
+/* test_solver_fixtures.c: every solver against the entries of tests/fixtures: on the
  * dense H of ridge and logistic, and on the engine's own curvature of the three nets of mlp.json.
  */
 #include <math.h>
@@ -21,20 +21,14 @@ struct setting {
     double tolerance;
 };
 
-/* Solvers of later releases: their entries are known, and counted. */
-static const char *const later[] = {"minres", "nystrom", "exact"};
-
-static bool is_later(const char *kind)
-{
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-        if (strcmp(kind, later[i]) == 0) return true;
-    }
-    return false;
-}
-
 static double number_or(const json_t *entry, const char *name, double otherwise)
 {
     return fixture_has(entry, name) ? fixture_number(entry, name) : otherwise;
+}
+
+static bool is_unscaled(const json_t *entry)
+{
+    return fixture_has(entry, "scale") && json_is_false(fixture_at(entry, "scale"));
 }
 
 static struct iml_solver_options read_options(const json_t *entry)
@@ -45,6 +39,8 @@ static struct iml_solver_options read_options(const json_t *entry)
                                          .terms = (unsigned)number_or(entry, "terms", 0),
                                          .step_size = number_or(entry, "step_size", 0),
                                          .damping = number_or(entry, "damping", 0),
+                                         .rank = (unsigned)number_or(entry, "rank", 0),
+                                         .is_unscaled = is_unscaled(entry),
                                          .reorthogonalize = true};
     if (fixture_has(entry, "precondition")) {
         assert_string_equal(fixture_text(entry, "precondition"), "l2");
@@ -54,10 +50,21 @@ static struct iml_solver_options read_options(const json_t *entry)
     return options;
 }
 
-/* The sum without the factor α is q/α; the engine has no field for it yet. */
-static bool is_unscaled(const json_t *entry)
+/* The entry's coordinates, which count in the outside's order, in the curvature's. */
+static void read_coordinates(const struct setting *on, const json_t *entry, uint32_t *coordinates)
 {
-    return fixture_has(entry, "scale") && json_is_false(fixture_at(entry, "scale"));
+    uint32_t outside[DENSE_MAX];
+    const size_t n = on->curvature->size, rank = fixture_count(entry, "coordinates");
+    fixture_labels(entry, "coordinates", rank, outside);
+    for (size_t i = 0; i < rank; i++) {
+        iml_real unit[DENSE_MAX] = {0}, inside[DENSE_MAX];
+        unit[outside[i]] = 1;
+        memcpy(inside, unit, sizeof inside);
+        if (on->net) iml_net_import(on->net, unit, inside);
+        for (size_t j = 0; j < n; j++) {
+            if (inside[j] == 1) coordinates[i] = (uint32_t)j;
+        }
+    }
 }
 
 static void check_hypergradient(const struct setting *on, const json_t *entry, const double *q)
@@ -73,18 +80,16 @@ static void check_hypergradient(const struct setting *on, const json_t *entry, c
 static void check_report(const struct setting *on, const json_t *entry,
                          const struct iml_report *report, const iml_real *q)
 {
-    const double damping = number_or(entry, "damping", 0);
+    const bool is_damped = fixture_has(entry, "residual_damped");
+    const double damping = is_damped ? fixture_number(entry, "damping") : 0;
     const double residual = dense_residual(on->dense, damping, on->v, q);
     assert_int_equal(report->products, (unsigned)fixture_number(entry, "products"));
     if (report->residual_kind == IML_RESIDUAL_EXACT)
         assert_true(fabs(report->residual - residual) <= 1e-9 * fmax(1, residual));
     if (fixture_has(entry, "residual_previous"))
         check_close(report->residual, fixture_number(entry, "residual_previous"), on->tolerance);
-    if (!is_unscaled(entry)) {
-        const double expected = fixture_number(
-            entry, fixture_has(entry, "residual_damped") ? "residual_damped" : "residual");
-        assert_true(fabs(residual - expected) <= 1e-9 * fmax(1, expected));
-    }
+    const double expected = fixture_number(entry, is_damped ? "residual_damped" : "residual");
+    assert_true(fabs(residual - expected) <= 1e-9 * fmax(1, expected));
     if (!fixture_has(entry, "ended")) return;
     check_close(report->smallest_curvature, fixture_number(entry, "smallest_curvature"), 1e-9);
     /* with as many terms as there are parameters the last residual is rounding: below the solver's
@@ -104,7 +109,12 @@ static void check_entry(struct setting on, const json_t *entry)
     iml_real q[DENSE_MAX], outside[DENSE_MAX];
     double expected[DENSE_MAX], wide[DENSE_MAX];
     on.tolerance = tolerance_of(entry, on.tolerance);
-    const struct iml_solver_options options = read_options(entry);
+    uint32_t coordinates[DENSE_MAX] = {0};
+    struct iml_solver_options options = read_options(entry);
+    if (fixture_has(entry, "coordinates")) {
+        read_coordinates(&on, entry, coordinates);
+        options.coordinates = coordinates;
+    }
     const struct iml_report report = solve_once(&options, on.curvature, on.v, q);
     check_report(&on, entry, &report, q);
     if (on.net)
@@ -112,7 +122,6 @@ static void check_entry(struct setting on, const json_t *entry)
     else
         memcpy(outside, q, n * sizeof *q);
     widen(n, outside, wide);
-    for (size_t j = 0; is_unscaled(entry) && j < n; j++) wide[j] /= options.step_size;
     fixture_doubles(entry, "q", n, expected);
     check_vectors_close(n, wide, expected, on.tolerance);
     check_hypergradient(&on, entry, wide);
@@ -121,14 +130,9 @@ static void check_entry(struct setting on, const json_t *entry)
 /* Checks all entries of the list; returns how many. */
 static size_t check_entries(const struct setting *on, const json_t *entries)
 {
-    size_t checked = 0;
-    for (size_t i = 0; i < json_array_size(entries); i++) {
-        const json_t *entry = json_array_get(entries, i);
-        if (is_later(fixture_text(entry, "kind"))) continue;
-        check_entry(*on, entry);
-        checked++;
-    }
-    return checked;
+    const size_t count = json_array_size(entries);
+    for (size_t i = 0; i < count; i++) check_entry(*on, json_array_get(entries, i));
+    return count;
 }
 
 static size_t check_dense_section(const char *file, const char *name, size_t n)
@@ -166,9 +170,9 @@ static size_t check_dense_section(const char *file, const char *name, size_t n)
 static void test_entries_on_dense_matrices(void **state)
 {
     (void)state;
-    assert_int_equal(check_dense_section("ridge.json", "l2_per_parameter", 8), 21);
-    assert_int_equal(check_dense_section("ridge.json", "l2_per_layer", 8), 21);
-    assert_int_equal(check_dense_section("logistic.json", "l2_per_parameter", 21), 21);
+    assert_int_equal(check_dense_section("ridge.json", "l2_per_parameter", 8), 27);
+    assert_int_equal(check_dense_section("ridge.json", "l2_per_layer", 8), 27);
+    assert_int_equal(check_dense_section("logistic.json", "l2_per_parameter", 21), 27);
 }
 
 static size_t check_mlp(const char *name)
@@ -213,9 +217,9 @@ static size_t check_mlp(const char *name)
 static void test_entries_on_the_engine_s_own_curvature(void **state)
 {
     (void)state;
-    assert_int_equal(check_mlp("tanh"), 18);
-    assert_int_equal(check_mlp("relu"), 18);
-    assert_int_equal(check_mlp("tanh_soft_targets"), 18);
+    assert_int_equal(check_mlp("tanh"), 24);
+    assert_int_equal(check_mlp("relu"), 24);
+    assert_int_equal(check_mlp("tanh_soft_targets"), 24);
 }
 
 int main(void)

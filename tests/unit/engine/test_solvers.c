@@ -1,5 +1,6 @@
 /* test_solvers.c: laws that hold for every solver of the table, on dense matrices of every kind of
  * spectrum (MATH §7.3), in float and in double. A new line of the table is tested unasked. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -11,23 +12,24 @@
 enum { SIZE = SPECTRUM_SIZE };
 
 #ifdef IML_REAL_DOUBLE
-static const double rounding = 1e-9;
+static const double rounding = 1e-9, epsilon = DBL_EPSILON;
 #else
-static const double rounding = 2e-3;
+static const double rounding = 2e-3, epsilon = (double)FLT_EPSILON;
 #endif
 
 /* --- what the laws are asked of --- */
 
 /* The options that every kind is run with; each solver ignores those that are not its own. */
 static const struct iml_solver_options variants[] = {
-    {.terms = 0, .step_size = 0.3},
-    {.terms = 1, .step_size = 0.3},
-    {.terms = 5, .step_size = 0.3, .damping = 0.125},
-    {.terms = 5},
-    {.terms = 12, .step_size = 0.3, .reorthogonalize = true},
-    {.terms = 7, .step_size = 0.3, .precondition = IML_PRECONDITION_L2},
-    {.terms = 7, .precondition = IML_PRECONDITION_L2, .reorthogonalize = true},
-    {.terms = 60, .step_size = 0.3, .target_residual = 0.05},
+    {.terms = 0, .step_size = 0.3, .rank = 1},
+    {.terms = 1, .step_size = 0.3, .rank = 2},
+    {.terms = 5, .step_size = 0.3, .damping = 0.125, .rank = 5},
+    {.terms = 5, .rank = SIZE},
+    {.terms = 12, .step_size = 0.3, .reorthogonalize = true, .rank = 12},
+    {.terms = 60, .step_size = 0.3, .reorthogonalize = true, .rank = 60},
+    {.terms = 7, .step_size = 0.3, .precondition = IML_PRECONDITION_L2, .rank = 7},
+    {.terms = 7, .precondition = IML_PRECONDITION_L2, .reorthogonalize = true, .rank = 7},
+    {.terms = 60, .step_size = 0.3, .target_residual = 0.05, .rank = 20},
 };
 
 static void make_matrix(struct dense *matrix, enum spectrum spectrum,
@@ -39,6 +41,16 @@ static void make_matrix(struct dense *matrix, enum spectrum spectrum,
     if (precondition == IML_PRECONDITION_L2) dense_add_diagonal(matrix, d);
 }
 
+/* nystrom alone can't be asked for an undamped solution: it divides by ρ. */
+static struct iml_solver_options options_for(const struct iml_solver_kind *kind, size_t variant)
+{
+    struct iml_solver_options options = variants[variant];
+    struct iml_error error = {0};
+    options.kind = kind;
+    if (iml_solver_check(&options, SIZE, &error) != IML_OK) options.damping = 0.01;
+    return options;
+}
+
 /* Calls law for every solver, options and spectrum. */
 static void for_all(void (*law)(const struct iml_solver_options *options, struct dense *matrix))
 {
@@ -47,8 +59,7 @@ static void for_all(void (*law)(const struct iml_solver_options *options, struct
     for (const struct iml_solver_kind *const *kind = iml_solver_kinds; *kind; kind++) {
         for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
             for (int s = 0; s < SPECTRA; s++) {
-                struct iml_solver_options options = variants[i];
-                options.kind = *kind;
+                const struct iml_solver_options options = options_for(*kind, i);
                 make_matrix(&matrix, (enum spectrum)s, options.precondition, &products);
                 law(&options, &matrix);
             }
@@ -73,12 +84,24 @@ static void test_products_are_the_calls_of_apply(void **state)
     for_all(products_are_counted);
 }
 
-static void check_residual(double reported, double recomputed)
+/* ε‖H‖‖q‖/‖v‖, ‖H‖ ≤ 4 in all spectra: what storing q as iml_real changes in its residual. At
+ * condition 10⁶ in float it is 0.1, and no solver can know it. */
+static double rounding_of(const iml_real *v, const iml_real *q)
+{
+    double v_squared = 0, q_squared = 0;
+    for (size_t j = 0; j < SIZE; j++) {
+        v_squared += (double)v[j] * (double)v[j];
+        q_squared += (double)q[j] * (double)q[j];
+    }
+    return 4 * epsilon * sqrt(q_squared / v_squared);
+}
+
+static void check_residual(double reported, double recomputed, double allowed)
 {
     const double difference = fabs(reported - recomputed);
-    if (!(difference <= rounding * fmax(1, recomputed)))
+    if (!(difference <= allowed + rounding * fmax(1, recomputed)))
         print_error("residual %.17g reported, %.17g recomputed\n", reported, recomputed);
-    assert_true(difference <= rounding * fmax(1, recomputed));
+    assert_true(difference <= allowed + rounding * fmax(1, recomputed));
 }
 
 /* v = Hw: in the range of H, which a singular H asks for. */
@@ -104,14 +127,15 @@ static void residual_is_true(const struct iml_solver_options *options, struct de
     }
     if (report.residual_kind == IML_RESIDUAL_PREVIOUS) {
         if (options->terms == 0) {
-            check_residual(report.residual, 1); /* of q = 0, the sum without a term */
+            check_residual(report.residual, 1, 0); /* of q = 0, the sum without a term */
             return;
         }
         struct iml_solver_options shorter = *options;
         shorter.terms--;
         (void)solve_once(&shorter, &matrix->curvature, v, q);
     }
-    check_residual(report.residual, dense_residual(matrix, options->damping, v, q));
+    check_residual(report.residual, dense_residual(matrix, options->damping, v, q),
+                   rounding_of(v, q));
 }
 
 static void test_reported_residual_is_the_recomputed_one(void **state)
@@ -277,7 +301,7 @@ static void target_ends(const struct iml_solver_options *options, struct dense *
     if (report.end != IML_END_TARGET || report.residual_kind != IML_RESIDUAL_EXACT) return;
     assert_true(report.residual <= fmax(options->target_residual, 1e-14));
     assert_true(dense_residual(matrix, options->damping, v, q) <=
-                fmax(options->target_residual, 1e-14) + rounding);
+                fmax(options->target_residual, 1e-14) + rounding + rounding_of(v, q));
 }
 
 static void test_target_is_met_by_the_estimate_itself(void **state)
