@@ -33,10 +33,11 @@ static char *reason_text(const struct imld_run *run, enum imld_verb verb)
                        : run->verdict.rule != NULL ? "stopped_by_rule"
                                                    : "finished";
     (void)json_object_set_new(reason, "kind", json_string(kind));
-    if (verb != IMLD_VERB_STOP && run->verdict.rule) {
-        (void)json_object_set_new(reason, "rule", json_string(run->verdict.rule));
-        (void)json_object_set(reason, "numbers", run->verdict.numbers);
-    }
+    const bool is_rules = verb != IMLD_VERB_STOP && run->verdict.rule;
+    (void)json_object_set_new(reason, "rule",
+                              is_rules ? json_string(run->verdict.rule) : json_null());
+    (void)json_object_set_new(reason, "numbers",
+                              is_rules ? json_incref(run->verdict.numbers) : json_object());
     /* values are floats: 9 digits read back the same one */
     char *text = json_dumps(reason, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(reason);

@@ -180,8 +180,10 @@ static bool fires_at_once(struct imld_run *run)
 static enum iml_code one_round(struct imld_run *run, enum outcome *outcome, struct iml_error *error)
 {
     *outcome = look_at_orders(run);
-    if (*outcome != GO_ON) return IML_OK;
     const struct iml_progress progress = iml_trainer_progress(run->trainer);
+    /* a stop waits for an evaluation that is due: stopped at once, a run still has a result */
+    if (*outcome == STOPPED && progress.is_evaluation_due) return evaluate(run, outcome, error);
+    if (*outcome != GO_ON) return IML_OK;
     if (progress.is_evaluation_due) return evaluate(run, outcome, error);
     if (progress.is_finished) {
         *outcome = FINISHED;

@@ -37,6 +37,7 @@ static void set_default(json_t *object, const struct imld_field *field)
 {
     const char *help = NULL;
     set(object, "required", json_boolean(field->fallback == NULL));
+    set(object, "default", json_null());
     if (!field->fallback || field->fallback[0] == '\0') return;
     if (imld_facts_has(field->fallback, &help))
         set(object, "default_rule", json_string(help));
@@ -49,13 +50,12 @@ static json_t *field_json(const struct imld_field *field)
     json_t *const object = json_object();
     set(object, "path", json_string(field->path));
     set(object, "algorithms", words(imld_algorithms_text(field->algorithms)));
-    if (field->when) set(object, "when", json_string(field->when));
+    set(object, "when", field->when ? json_string(field->when) : json_null());
     set(object, "type", json_string(imld_field_type_name(field->type)));
     set_default(object, field);
-    if (field->maximum > 0) {
-        set(object, "minimum", bound(field->minimum));
-        set(object, "maximum", bound(field->maximum));
-    }
+    const bool has_bounds = field->maximum > 0;
+    set(object, "minimum", has_bounds ? bound(field->minimum) : json_null());
+    set(object, "maximum", has_bounds ? bound(field->maximum) : json_null());
     if (field->items_maximum > 0) {
         set(object, "items_minimum", json_integer(field->items_minimum));
         set(object, "items_maximum", json_integer(field->items_maximum));

@@ -21,7 +21,8 @@ static enum iml_code fail(struct imld_database *database, int64_t number,
 {
     const struct imld_bind binds[] = {imld_bind_integer(number), imld_bind_end()};
     char reason[96];
-    (void)snprintf(reason, sizeof reason, "{\"kind\":\"process_lost\",\"numbers\":{\"losses\":%d}}",
+    (void)snprintf(reason, sizeof reason,
+                   "{\"kind\":\"process_lost\",\"rule\":null,\"numbers\":{\"losses\":%d}}",
                    LOSSES_MAX);
     const struct imld_passage passage = {
         .actor = "imld",

@@ -17,13 +17,16 @@ struct consequence {
     bool keeps_intents;
 };
 
+/* A reason has the same three members whatever its kind (DESIGN §7). */
+#define REASON(kind) "{\"kind\":\"" kind "\",\"rule\":null,\"numbers\":{}}"
+
 /* clang-format off */
 static const struct consequence consequences[IMLD_VERBS] = {
     [IMLD_VERB_CLAIM]    = {.kind = "claimed",   .keeps_intents = true},
-    [IMLD_VERB_PAUSE]    = {.kind = "paused",    .reason = "{\"kind\":\"paused_by_user\"}"},
+    [IMLD_VERB_PAUSE]    = {.kind = "paused",    .reason = REASON("paused_by_user")},
     [IMLD_VERB_RESUME]   = {.kind = "resumed"},
-    [IMLD_VERB_STOP]     = {.kind = "stopped",   .reason = "{\"kind\":\"stopped_by_user\"}"},
-    [IMLD_VERB_CANCEL]   = {.kind = "cancelled", .reason = "{\"kind\":\"cancelled_by_user\"}"},
+    [IMLD_VERB_STOP]     = {.kind = "stopped",   .reason = REASON("stopped_by_user")},
+    [IMLD_VERB_CANCEL]   = {.kind = "cancelled", .reason = REASON("cancelled_by_user")},
     [IMLD_VERB_RETRY]    = {.kind = "retried",   .is_new_attempt = true, .forgives_losses = true},
     [IMLD_VERB_SHUTDOWN] = {.kind = "requeued",  .keeps_intents = true},
     [IMLD_VERB_LOST]     = {.kind = "lost",      .is_new_attempt = true, .is_loss = true, .keeps_intents = true},

@@ -56,6 +56,13 @@ static enum iml_code not_found(const char *name, struct iml_error *error)
     return code;
 }
 
+/* What a broken file's reader can do, where nothing better was said. */
+static enum iml_code with_mend(enum iml_code code, struct iml_error *error)
+{
+    if (code == IML_ERROR_DATA) iml_error_mend(error, "put the right file in its place");
+    return code;
+}
+
 enum iml_code iml_set_open(const struct iml_set_roots *roots, const char *name, struct iml_set *set,
                            struct iml_error *error)
 {
@@ -70,7 +77,7 @@ enum iml_code iml_set_open(const struct iml_set_roots *roots, const char *name, 
             iml_folder_close(&set->folder);
             continue;
         }
-        if (code == IML_OK) code = read_shapes(set, &here);
+        if (code == IML_OK) code = with_mend(read_shapes(set, &here), &here);
         if (code != IML_OK && error && error->code == IML_OK) *error = here;
         return code;
     }
@@ -126,11 +133,12 @@ enum iml_code iml_set_labels(const struct iml_set *set, enum iml_set_split split
 {
     assert(set->has[split]);
     const size_t count = set->shape[split].images;
-    enum iml_code code = set->form->labels(&set->folder, split, count, labels, error);
+    enum iml_code code =
+        with_mend(set->form->labels(&set->folder, split, count, labels, error), error);
     if (code != IML_OK || (split == IML_SPLIT_TEST && set->has[IML_SPLIT_TRAIN])) return code;
     size_t seen[IML_CLASSES_MAX];
     count_classes(labels, count, seen);
-    return check_labels(set, split, labels, count, dense_classes(seen), error);
+    return with_mend(check_labels(set, split, labels, count, dense_classes(seen), error), error);
 }
 
 enum iml_code iml_set_pixels(const struct iml_set *set, enum iml_set_split split,
@@ -139,7 +147,9 @@ enum iml_code iml_set_pixels(const struct iml_set *set, enum iml_set_split split
 {
     assert(set->has[split]);
     if (count == 0) return IML_OK;
-    return set->form->pixels(&set->folder, split, &set->shape[split], chosen, count, pixels, error);
+    return with_mend(
+        set->form->pixels(&set->folder, split, &set->shape[split], chosen, count, pixels, error),
+        error);
 }
 
 static size_t largest_class(const size_t seen[IML_CLASSES_MAX])
