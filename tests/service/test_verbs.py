@@ -39,8 +39,9 @@ class VerbsTest(Case):
         self.refused(ids[0], "retry")
         self.assertEqual(self.state_after(ids[0], "resume"), "queued")
         self.assertEqual(self.state_after(ids[0], "cancel"), "cancelled")
-        for verb in ("pause", "resume", "stop"):
+        for verb in ("pause", "resume"):
             self.refused(ids[0], verb)
+        self.assertEqual(self.state_after(ids[0], "stop"), "cancelled", "without a checkpoint it holds")
         self.assertEqual(self.state_after(ids[0], "retry"), "queued")
         self.assertEqual(self.state_after(ids[1], "stop"), "cancelled", "no checkpoint, no result")
         self.assertEqual(self.state_after(ids[2], "pause"), "paused")
@@ -68,6 +69,7 @@ class VerbsTest(Case):
 
     def test_stop_restores_the_best_weights(self):
         id = self.client.create(specs.endless(evaluation={"every_steps": 200}))
+        self.client.wait_state(id, "running")
         self.refused(id, "retry")
         self.client.wait_until(id, lambda j: j["best"] and j["best"]["step"] > 0, "a best value")
         job = self.client.verb(id, "stop")
