@@ -1,4 +1,5 @@
 /* main.c: imld: reads the settings and runs the daemon. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,11 @@ static void pin_blas_threads(char **arguments)
     const char *threads = getenv("OPENBLAS_NUM_THREADS");
     if (threads && strcmp(threads, "1") == 0) return;
     if (setenv("OPENBLAS_NUM_THREADS", "1", 1) != 0) return;
-    (void)execv("/proc/self/exe", arguments); /* the process stays the same: passed sockets too */
+    char path[PATH_MAX]; /* by its real name, which the process then has; passed sockets stay */
+    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0) return;
+    path[length] = '\0';
+    (void)execv(path, arguments);
 }
 
 static int print(char *text)
