@@ -6,35 +6,35 @@
 #include <string.h>
 
 /* The steps of a job's life: each is tried, and changes the world if it is acknowledged. */
-static enum iml_code do_create(struct fixture *fixture, struct world *world)
+static enum iml_code do_create(struct fixture *self, struct world *world)
 {
-    const enum iml_code code = run_create(fixture, "job", 0, &world->job);
+    const enum iml_code code = run_create(self, "job", 0, &world->job);
     if (code != IML_OK) world->job = 0;
     world->state = IMLD_QUEUED;
     return code;
 }
 
-static enum iml_code do_claim(struct fixture *fixture, struct world *world)
+static enum iml_code do_claim(struct fixture *self, struct world *world)
 {
     int64_t claimed = 0;
-    const enum iml_code code = run_claim(fixture, &claimed, NULL);
+    const enum iml_code code = run_claim(self, &claimed, NULL);
     if (code == IML_OK) assert_int_equal(claimed, world->job);
     if (code == IML_OK) world->state = IMLD_RUNNING;
     return code;
 }
 
-static enum iml_code do_rows(struct fixture *fixture, struct world *world)
+static enum iml_code do_rows(struct fixture *self, struct world *world)
 {
-    const enum iml_code code = run_rows(fixture, world->job, world->step + 1, 1);
+    const enum iml_code code = run_rows(self, world->job, world->step + 1, 1);
     if (code == IML_OK) world->step++;
     if (code == IML_OK) world->rows++;
     return code;
 }
 
-static enum iml_code checkpoint(struct fixture *fixture, struct world *world, const char *name,
+static enum iml_code checkpoint(struct fixture *self, struct world *world, const char *name,
                                 size_t growth)
 {
-    const enum iml_code code = run_checkpoint(fixture, world->job, name, world->step + 1, 1);
+    const enum iml_code code = run_checkpoint(self, world->job, name, world->step + 1, 1);
     if (code != IML_OK) return code;
     world->step++;
     world->rows++;
@@ -42,29 +42,29 @@ static enum iml_code checkpoint(struct fixture *fixture, struct world *world, co
     return code;
 }
 
-static enum iml_code do_first_checkpoint(struct fixture *fixture, struct world *world)
+static enum iml_code do_first_checkpoint(struct fixture *self, struct world *world)
 {
-    return checkpoint(fixture, world, "step-2", 1);
+    return checkpoint(self, world, "step-2", 1);
 }
 
-static enum iml_code do_second_checkpoint(struct fixture *fixture, struct world *world)
+static enum iml_code do_second_checkpoint(struct fixture *self, struct world *world)
 {
-    return checkpoint(fixture, world, "step-3", 0); /* the first is pruned */
+    return checkpoint(self, world, "step-3", 0); /* the first is pruned */
 }
 
-static enum iml_code do_best(struct fixture *fixture, struct world *world)
+static enum iml_code do_best(struct fixture *self, struct world *world)
 {
-    return checkpoint(fixture, world, "best", 1);
+    return checkpoint(self, world, "best", 1);
 }
 
-static enum iml_code do_end(struct fixture *fixture, struct world *world)
+static enum iml_code do_end(struct fixture *self, struct world *world)
 {
-    const enum iml_code code = run_end(fixture, world->job, IMLD_VERB_FINISH);
+    const enum iml_code code = run_end(self, world->job, IMLD_VERB_FINISH);
     if (code == IML_OK) world->state = IMLD_COMPLETED;
     return code;
 }
 
-typedef enum iml_code step_function(struct fixture *fixture, struct world *world);
+typedef enum iml_code step_function(struct fixture *self, struct world *world);
 static step_function *const life[] = {
     do_create, do_claim, do_rows, do_first_checkpoint, do_second_checkpoint, do_best, do_end};
 _Static_assert(sizeof life / sizeof life[0] == LIFE, "steps");
@@ -121,11 +121,11 @@ static bool shows_job(const struct world *world, struct imld_reader *reader)
            rows == world->rows && shows_files(world, reader);
 }
 
-bool shows_world(struct fixture *fixture, const struct world *world)
+bool shows_world(struct fixture *self, const struct world *world)
 {
     struct iml_error error = {0};
     size_t jobs = 0;
-    struct imld_reader *reader = imld_reader_take(fixture->storage, &error);
+    struct imld_reader *reader = imld_reader_take(self->storage, &error);
     assert_non_null(reader);
     const struct imld_job_filter all = {.limit = 100};
     bool is_shown = imld_jobs_list(reader, &all, count_job, &jobs, &error) == IML_OK &&
@@ -135,12 +135,12 @@ bool shows_world(struct fixture *fixture, const struct world *world)
     return is_shown;
 }
 
-static void check_integrity(const struct fixture *fixture)
+static void check_integrity(const struct fixture *self)
 {
     char path[PATH_MAX];
     sqlite3 *handle = NULL;
     sqlite3_stmt *statement = NULL;
-    fixture_path(fixture, "imld.db", path);
+    fixture_path(self, "imld.db", path);
     assert_int_equal(sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(handle, "PRAGMA integrity_check", -1, &statement, NULL),
                      SQLITE_OK);
@@ -150,27 +150,27 @@ static void check_integrity(const struct fixture *fixture)
     assert_int_equal(sqlite3_close(handle), SQLITE_OK);
 }
 
-void check_closed(const struct fixture *fixture, const struct world *world)
+void check_closed(const struct fixture *self, const struct world *world)
 {
     char path[PATH_MAX];
     char id[IMLD_JOB_ID_MAX];
     char name[64];
-    check_integrity(fixture);
+    check_integrity(self);
     imld_job_id(world->job, id);
     (void)snprintf(name, sizeof name, "checkpoints/%s", id);
-    fixture_path(fixture, name, path);
+    fixture_path(self, name, path);
     assert_int_equal(fixture_count_files(path), world->checkpoints);
 }
 
-enum iml_code live_one(struct fixture *fixture, struct world *world, size_t step)
+enum iml_code live_one(struct fixture *self, struct world *world, size_t step)
 {
-    return life[step](fixture, world);
+    return life[step](self, world);
 }
 
-enum iml_code live(struct fixture *fixture, struct world *world, size_t *at)
+enum iml_code live(struct fixture *self, struct world *world, size_t *at)
 {
     for (; *at < LIFE; ++*at) {
-        const enum iml_code code = live_one(fixture, world, *at);
+        const enum iml_code code = live_one(self, world, *at);
         if (code != IML_OK) return code;
     }
     return IML_OK;

@@ -18,16 +18,16 @@ struct world {
 #define LIFE 7
 
 /* Lives from step *at until one is refused (its code; *at: the step) or the end. */
-enum iml_code live(struct fixture *fixture, struct world *world, size_t *at);
+enum iml_code live(struct fixture *self, struct world *world, size_t *at);
 
 /* One step. */
-enum iml_code live_one(struct fixture *fixture, struct world *world, size_t step);
+enum iml_code live_one(struct fixture *self, struct world *world, size_t step);
 
 /* The open storage shows the world and nothing else. */
-bool shows_world(struct fixture *fixture, const struct world *world);
+bool shows_world(struct fixture *self, const struct world *world);
 
 /* PRAGMA integrity_check of a closed one, by the system's VFS; and its files are those that rows
  * name. */
-void check_closed(const struct fixture *fixture, const struct world *world);
+void check_closed(const struct fixture *self, const struct world *world);
 
 #endif

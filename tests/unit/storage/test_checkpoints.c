@@ -7,22 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct fixture fixture;
 static int64_t job;
 
 static int setup(void **state)
 {
-    (void)state;
-    fixture_make(&fixture);
-    fixture_open(&fixture);
+    (void)fixture_setup(state);
     job = make_running(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_remove(&fixture);
     return 0;
 }
 
@@ -217,7 +207,7 @@ static void test_a_flipped_bit_is_told_with_the_file(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

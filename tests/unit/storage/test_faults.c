@@ -14,8 +14,6 @@
  * end, as it should. */
 #define WHILE_CALLS 6
 
-static struct fixture fixture;
-
 /* The fault is gone: what was refused is not there, and the rest of the life works in place. */
 static void go_on(struct world *world, size_t at)
 {

@@ -1,27 +1,8 @@
-/* test_jobs.c: ids, creation with its idempotency key, every verb in every state against the table
- * of spec/states.h, claim order, recovery, filters, deletion (DESIGN §5, §7). */
+/* test_jobs.c: ids, creation with its idempotency key, PATCH, filters and cursors, deletion, kinds
+ * of events (DESIGN §5, §7). */
 #include "fixture.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-    (void)state;
-    fixture_now_ms = 1700000000000;
-    fixture_make(&fixture);
-    fixture_open(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_remove(&fixture);
-    return 0;
-}
 
 static void test_ids_have_one_form(void **state)
 {
@@ -107,244 +88,6 @@ static void test_an_idempotency_key_gives_the_same_job_for_30_days(void **state)
     assert_int_not_equal(again.number, first.number);
 }
 
-/* Brings a new job into a state by legal ways. */
-static int64_t make_job_in(enum imld_state target, bool with_checkpoint)
-{
-    int64_t number = 0;
-    if (target == IMLD_QUEUED && !with_checkpoint) {
-        assert_int_equal(run_create(&fixture, "job", 0, &number), IML_OK);
-        return number;
-    }
-    number = make_running(&fixture);
-    if (with_checkpoint) assert_int_equal(run_checkpoint(&fixture, number, "step-5", 5, 3), IML_OK);
-    static const enum imld_verb ends[IMLD_STATES] = {[IMLD_QUEUED] = IMLD_VERB_SHUTDOWN,
-                                                     [IMLD_PAUSED] = IMLD_VERB_PAUSE,
-                                                     [IMLD_COMPLETED] = IMLD_VERB_FINISH,
-                                                     [IMLD_FAILED] = IMLD_VERB_FAIL,
-                                                     [IMLD_CANCELLED] = IMLD_VERB_CANCEL};
-    if (target != IMLD_RUNNING) assert_int_equal(run_end(&fixture, number, ends[target]), IML_OK);
-    assert_int_equal(state_of(&fixture, number), target);
-    return number;
-}
-
-static void check_verb(enum imld_verb verb, enum imld_state from, bool with_checkpoint)
-{
-    const int64_t number = make_job_in(from, with_checkpoint);
-    struct imld_job before;
-    struct imld_job after;
-    struct imld_job_verb answer;
-    enum imld_state to = from;
-    const enum imld_transition expected = imld_transition_find(verb, from, with_checkpoint, &to);
-    get_job(&fixture, number, &before);
-    const enum iml_code code = run_verb(&fixture, number, verb, &answer);
-    get_job(&fixture, number, &after);
-    if (expected == IMLD_TRANSITION_ILLEGAL) {
-        assert_int_equal(code, IML_ERROR_CONFLICT);
-        assert_non_null(strstr(answer.write.error.what, imld_state_name(from)));
-    } else {
-        assert_int_equal(code, IML_OK);
-    }
-    if (expected != IMLD_TRANSITION_LEGAL) {
-        assert_int_equal(after.state, from);
-        assert_int_equal(after.revision, before.revision);
-        assert_true(code != IML_OK || answer.holds);
-    } else if (from == IMLD_RUNNING) { /* the run obeys */
-        assert_true(answer.is_intent);
-        assert_int_equal(after.state, IMLD_RUNNING);
-        assert_int_equal(after.intents, 1u << verb);
-        assert_int_equal(run_verb(&fixture, number, verb, &answer), IML_OK);
-        assert_int_equal(count_events(&fixture, number, "intent"), 1);
-        assert_int_equal(run_end(&fixture, number, verb), IML_OK);
-        assert_int_equal(state_of(&fixture, number), to);
-    } else {
-        assert_int_equal(after.state, to);
-        assert_int_equal(answer.state, to);
-        assert_true(after.revision > before.revision);
-        assert_int_equal(after.ended_ms != 0, imld_state_has_ended(to));
-    }
-    imld_job_clear(&before);
-    imld_job_clear(&after);
-    if (state_of(&fixture, number) == IMLD_QUEUED) /* out of the way of the next claim */
-        assert_int_equal(run_verb(&fixture, number, IMLD_VERB_CANCEL, NULL), IML_OK);
-}
-
-static void test_every_verb_in_every_state_is_as_the_table_says(void **state)
-{
-    (void)state;
-    for (unsigned verb = 0; verb < IMLD_VERBS; verb++) {
-        if (!imld_verb_is_users((enum imld_verb)verb)) continue;
-        for (unsigned from = 0; from < IMLD_STATES; from++) {
-            check_verb((enum imld_verb)verb, (enum imld_state)from, false);
-            check_verb((enum imld_verb)verb, (enum imld_state)from, true);
-        }
-    }
-}
-
-static void test_unknown_jobs_and_foreign_verbs_are_refused(void **state)
-{
-    (void)state;
-    assert_int_equal(run_verb(&fixture, 99, IMLD_VERB_PAUSE, NULL), IML_ERROR_NOT_FOUND);
-    const int64_t number = make_running(&fixture);
-    assert_int_equal(run_verb(&fixture, number, IMLD_VERB_FINISH, NULL), IML_ERROR_ARGUMENT);
-    assert_int_equal(run_end(&fixture, number, IMLD_VERB_FINISH), IML_OK);
-    assert_int_equal(run_end(&fixture, number, IMLD_VERB_FINISH), IML_ERROR_CONFLICT);
-    assert_int_equal(run_rows(&fixture, number, 1, 1), IML_ERROR_CONFLICT);
-    assert_int_equal(run_checkpoint(&fixture, number, "step-1", 1, 3), IML_ERROR_CONFLICT);
-}
-
-static void test_resume_takes_back_a_pause_that_was_not_obeyed(void **state)
-{
-    (void)state;
-    struct imld_job_verb answer;
-    const int64_t number = make_running(&fixture);
-    assert_int_equal(run_verb(&fixture, number, IMLD_VERB_PAUSE, &answer), IML_OK);
-    assert_int_equal(run_verb(&fixture, number, IMLD_VERB_RESUME, &answer), IML_OK);
-    struct imld_job job;
-    get_job(&fixture, number, &job);
-    assert_int_equal(job.intents, 0);
-    assert_int_equal(job.state, IMLD_RUNNING);
-    imld_job_clear(&job);
-}
-
-static void test_claims_follow_priority_then_number(void **state)
-{
-    (void)state;
-    static const int64_t priorities[] = {0, -1, 3, 0, 3};
-    static const size_t order[] = {2, 4, 0, 3, 1};
-    int64_t numbers[5];
-    for (size_t i = 0; i < 5; i++)
-        assert_int_equal(run_create(&fixture, "job", priorities[i], &numbers[i]), IML_OK);
-    struct iml_error error = {0};
-    struct imld_reader *reader = imld_reader_take(fixture.storage, &error);
-    int64_t ahead = 0;
-    int64_t first[8];
-    size_t first_count = 0;
-    assert_int_equal(imld_jobs_ahead(reader, numbers[3], &ahead, first, &first_count, &error),
-                     IML_OK);
-    imld_reader_give(reader);
-    assert_int_equal(ahead, 3);
-    assert_int_equal(first_count, 3);
-    assert_int_equal(first[0], numbers[2]);
-    for (size_t i = 0; i < 5; i++) {
-        int64_t claimed = 0;
-        assert_int_equal(run_claim(&fixture, &claimed, NULL), IML_OK);
-        assert_int_equal(claimed, numbers[order[i]]);
-    }
-    int64_t none = -1;
-    assert_int_equal(run_claim(&fixture, &none, NULL), IML_OK);
-    assert_int_equal(none, 0);
-}
-
-static void lose_process(void)
-{
-    fixture_close(
-        &fixture); /* nothing is written at close: the job stays running in the database */
-    fixture_open(&fixture);
-}
-
-static void test_a_lost_run_is_requeued_as_a_suspect(void **state)
-{
-    (void)state;
-    struct imld_job job;
-    int64_t requeued = 0;
-    int64_t failed = 0;
-    const int64_t number = make_running(&fixture);
-    lose_process();
-    assert_int_equal(run_recover(&fixture, &requeued, &failed), IML_OK);
-    assert_int_equal(requeued, 1);
-    get_job(&fixture, number, &job);
-    assert_int_equal(job.state, IMLD_QUEUED);
-    assert_int_equal(job.attempt, 2);
-    assert_int_equal(job.losses, 1);
-    assert_true(job.is_suspect);
-    imld_job_clear(&job);
-    int64_t claimed = 0;
-    bool from_checkpoint = true;
-    assert_int_equal(run_claim(&fixture, &claimed, &from_checkpoint), IML_OK);
-    assert_false(from_checkpoint);
-    assert_int_equal(run_checkpoint(&fixture, number, "step-5", 5, 3), IML_OK);
-    get_job(&fixture, number, &job);
-    assert_int_equal(job.losses, 0);
-    assert_false(job.is_suspect);
-    imld_job_clear(&job);
-}
-
-static void test_the_third_loss_of_a_suspect_that_ran_alone_fails_it(void **state)
-{
-    (void)state;
-    struct imld_job job;
-    int64_t claimed = 0;
-    int64_t failed = 0;
-    const int64_t number = make_running(&fixture);
-    for (int loss = 1; loss <= 3; loss++) {
-        lose_process();
-        assert_int_equal(run_recover(&fixture, NULL, &failed), IML_OK);
-        assert_int_equal(failed, loss == 3);
-        if (loss < 3) assert_int_equal(run_claim(&fixture, &claimed, NULL), IML_OK);
-    }
-    get_job(&fixture, number, &job);
-    assert_int_equal(job.state, IMLD_FAILED);
-    assert_int_equal(job.losses, 3);
-    assert_non_null(job.error);
-    assert_non_null(strstr(job.reason, "process_lost"));
-    imld_job_clear(&job);
-    assert_int_equal(run_verb(&fixture, number, IMLD_VERB_RETRY, NULL), IML_OK);
-    get_job(&fixture, number, &job);
-    assert_int_equal(job.state, IMLD_QUEUED);
-    assert_int_equal(job.losses, 0);
-    assert_null(job.error);
-    imld_job_clear(&job);
-}
-
-static void test_suspects_that_ran_together_are_not_failed(void **state)
-{
-    (void)state;
-    int64_t failed = 0;
-    int64_t claimed = 0;
-    (void)make_running(&fixture);
-    (void)make_running(&fixture);
-    for (int loss = 1; loss <= 4; loss++) {
-        lose_process();
-        assert_int_equal(run_recover(&fixture, NULL, &failed), IML_OK);
-        assert_int_equal(failed, 0);
-        assert_int_equal(run_claim(&fixture, &claimed, NULL), IML_OK);
-        assert_int_equal(run_claim(&fixture, &claimed, NULL), IML_OK);
-    }
-}
-
-static void test_a_stored_intent_survives_the_process(void **state)
-{
-    (void)state;
-    const int64_t paused = make_running(&fixture);
-    const int64_t cancelled = make_running(&fixture);
-    const int64_t stopped = make_running(&fixture);
-    assert_int_equal(run_verb(&fixture, paused, IMLD_VERB_PAUSE, NULL), IML_OK);
-    assert_int_equal(run_verb(&fixture, cancelled, IMLD_VERB_CANCEL, NULL), IML_OK);
-    assert_int_equal(run_verb(&fixture, stopped, IMLD_VERB_STOP, NULL), IML_OK);
-    lose_process();
-    assert_int_equal(run_recover(&fixture, NULL, NULL), IML_OK);
-    assert_int_equal(state_of(&fixture, paused), IMLD_PAUSED);
-    assert_int_equal(state_of(&fixture, cancelled), IMLD_CANCELLED);
-    struct imld_job job; /* the next run restores the best weights, then stops */
-    get_job(&fixture, stopped, &job);
-    assert_int_equal(job.state, IMLD_QUEUED);
-    assert_int_equal(job.intents, 1u << IMLD_VERB_STOP);
-    imld_job_clear(&job);
-}
-
-static void test_shutdown_leaves_the_attempt(void **state)
-{
-    (void)state;
-    struct imld_job job;
-    const int64_t number = make_running(&fixture);
-    assert_int_equal(run_end(&fixture, number, IMLD_VERB_SHUTDOWN), IML_OK);
-    get_job(&fixture, number, &job);
-    assert_int_equal(job.state, IMLD_QUEUED);
-    assert_int_equal(job.attempt, 1);
-    assert_false(job.is_suspect);
-    imld_job_clear(&job);
-}
-
 static void test_patch_changes_what_it_names(void **state)
 {
     (void)state;
@@ -368,29 +111,6 @@ static void test_patch_changes_what_it_names(void **state)
     request.if_revision = 1;
     assert_int_equal(imld_storage_run(fixture.storage, &request.write), IML_ERROR_CONFLICT);
     assert_int_equal(count_events(&fixture, number, "patched"), 1);
-}
-
-static void test_another_kernel_is_an_event(void **state)
-{
-    (void)state;
-    int64_t claimed = 0;
-    const int64_t number = make_running(&fixture);
-    struct imld_job_opened opened = {.number = number, .split = "abc", .cpu_kernel = "Haswell"};
-    imld_job_opened_prepare(&opened);
-    assert_int_equal(imld_storage_run(fixture.storage, &opened.write), IML_OK);
-    assert_int_equal(run_checkpoint(&fixture, number, "step-5", 5, 3), IML_OK);
-    assert_int_equal(run_rows(&fixture, number, 9, 1), IML_OK);
-    assert_int_equal(run_end(&fixture, number, IMLD_VERB_SHUTDOWN), IML_OK);
-    assert_int_equal(run_claim(&fixture, &claimed, NULL), IML_OK);
-    opened.cpu_kernel = "SkylakeX";
-    opened.resumed_step = 5;
-    assert_int_equal(imld_storage_run(fixture.storage, &opened.write), IML_OK);
-    assert_int_equal(count_events(&fixture, number, "kernel_changed"), 1);
-    struct imld_job job;
-    get_job(&fixture, number, &job);
-    assert_int_equal(job.step, 5);
-    assert_string_equal(job.split, "abc");
-    imld_job_clear(&job);
 }
 
 struct listed {
@@ -487,28 +207,16 @@ static void test_unknown_event_kinds_are_refused(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids_have_one_form),
-        TEST(test_a_created_job_is_stored_whole),
-        TEST(test_an_idempotency_key_gives_the_same_job_for_30_days),
-        TEST(test_every_verb_in_every_state_is_as_the_table_says),
-        TEST(test_unknown_jobs_and_foreign_verbs_are_refused),
-        TEST(test_resume_takes_back_a_pause_that_was_not_obeyed),
-        TEST(test_claims_follow_priority_then_number),
-        TEST(test_a_lost_run_is_requeued_as_a_suspect),
-        TEST(test_the_third_loss_of_a_suspect_that_ran_alone_fails_it),
-        TEST(test_suspects_that_ran_together_are_not_failed),
-        TEST(test_a_stored_intent_survives_the_process),
-        TEST(test_shutdown_leaves_the_attempt),
-        TEST(test_patch_changes_what_it_names),
-        TEST(test_another_kernel_is_an_event),
-        TEST(test_lists_filter_and_go_on_at_the_cursor),
-        TEST(test_only_ended_jobs_are_deleted_with_all_they_have),
-        TEST(test_unknown_event_kinds_are_refused),
+        FIXTURE_TEST(test_a_created_job_is_stored_whole),
+        FIXTURE_TEST(test_an_idempotency_key_gives_the_same_job_for_30_days),
+        FIXTURE_TEST(test_patch_changes_what_it_names),
+        FIXTURE_TEST(test_lists_filter_and_go_on_at_the_cursor),
+        FIXTURE_TEST(test_only_ended_jobs_are_deleted_with_all_they_have),
+        FIXTURE_TEST(test_unknown_event_kinds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

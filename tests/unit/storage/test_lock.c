@@ -9,23 +9,6 @@
 
 #include "storage/state.h"
 
-static struct fixture fixture;
-
-static int setup(void **state)
-{
-    (void)state;
-    fixture_make(&fixture);
-    fixture_open(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_remove(&fixture);
-    return 0;
-}
-
 static void test_a_second_open_in_the_same_process_is_refused(void **state)
 {
     (void)state;
@@ -87,15 +70,13 @@ static void test_other_descriptors_of_the_file_do_not_drop_it(void **state)
     assert_int_equal(imld_lock_take(path, &fd, &error), IML_ERROR_CONFLICT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_second_open_in_the_same_process_is_refused),
-        TEST(test_another_process_is_refused_until_it_is_closed),
-        TEST(test_the_lock_goes_with_the_process),
-        TEST(test_other_descriptors_of_the_file_do_not_drop_it),
+        FIXTURE_TEST(test_a_second_open_in_the_same_process_is_refused),
+        FIXTURE_TEST(test_another_process_is_refused_until_it_is_closed),
+        FIXTURE_TEST(test_the_lock_goes_with_the_process),
+        FIXTURE_TEST(test_other_descriptors_of_the_file_do_not_drop_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,19 +7,10 @@
 
 #include "storage/schema.h"
 
-static struct fixture fixture;
-
 static int setup(void **state)
 {
     (void)state;
     fixture_make(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_remove(&fixture);
     return 0;
 }
 
@@ -127,7 +118,7 @@ static void test_a_damaged_database_is_told(void **state)
     assert_int_equal(fixture_try_open(&fixture, &error), IML_ERROR_DATA);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

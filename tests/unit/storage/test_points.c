@@ -5,22 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-static struct fixture fixture;
 static int64_t job;
 
 static int setup(void **state)
 {
-    (void)state;
-    fixture_make(&fixture);
-    fixture_open(&fixture);
+    (void)fixture_setup(state);
     job = make_running(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_remove(&fixture);
     return 0;
 }
 
@@ -221,7 +211,7 @@ static void test_more_metrics_than_are_remembered_in_a_batch(void **state)
     imld_reader_give(taken);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

@@ -16,7 +16,6 @@
 
 #define SYNCS_MAX 500
 
-static struct fixture fixture; /* the one that lives */
 static struct fixture
     images; /* FOLDER/i<inode>: content at the last sync; l<inode>: a folder's entries */
 static struct fixture lost; /* what is left */

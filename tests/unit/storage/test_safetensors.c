@@ -9,19 +9,10 @@
 
 #include "storage/safetensors.h"
 
-static struct fixture fixture;
-
 static int setup(void **state)
 {
     (void)state;
     fixture_make(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_remove(&fixture);
     return 0;
 }
 
@@ -324,7 +315,7 @@ static void test_changed_headers_never_lead_outside(void **state)
     assert_true(valid < 2000);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

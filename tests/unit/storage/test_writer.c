@@ -11,8 +11,6 @@
 
 #define MANY 60
 
-static struct fixture fixture;
-
 /* A request that holds the writer thread until it is let go, so that others pile up behind it. */
 struct gate {
     struct imld_write write;
@@ -95,13 +93,6 @@ static int setup(void **state)
     fixture_make(&fixture);
     fixture_open(&fixture);
     answers.done = 0;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_remove(&fixture);
     return 0;
 }
 
@@ -291,7 +282,7 @@ static void test_the_log_is_put_back(void **state)
     assert_int_equal(facts.rows, 20 * 20000 + 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {
