@@ -105,8 +105,9 @@ class ExpansionTest(unittest.TestCase):
                 ("each once", {"seeds": [1, 1]}),
                 ("one name", {"axes": [axes[0], axes[0]]}),
                 ("needs a pointer", {"axes": [{"name": "x", "values": [1]}]}),
-                ("is a value", {"axes": [{"name": "x", "pointer": "/seed/x", "values": [1]}]}),
-                ("begins with /", {"axes": [{"name": "x", "pointer": "seed", "values": [1]}]}),
+                ("is a value", {"axes": axes[:1] + [{"name": "x", "pointer": "/seed/x", "values": [1]}],
+                                "base": {"seed": 0}}),
+                ("begins with /", {"axes": axes[:1] + [{"name": "x", "pointer": "seed", "values": [1]}]}),
                 ("'gone'", {"pairs": {"against": "gone"}}),
                 ("one of result, first", {"measures": [{"metric": "train/loss", "at": "middle"}]}),
                 ("one label", {"measures": STUDY["measures"][:1] * 2})):
@@ -253,16 +254,16 @@ class ScriptTest(Case):
             json.dump({**STUDY, **changes}, file)
         return path
 
-    def start(self, *arguments):
+    def start(self, *arguments, program=None):
         environment = clean_environment({"IMLD_DATA_ROOT": self.root})
         process = subprocess.Popen(
-            [sys.executable, SCRIPT, *arguments, "--out", self.out, "--imld", binary()], text=True,
+            [sys.executable, SCRIPT, *arguments, "--out", self.out, "--imld", program or binary()], text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=self.folder)
         self.addCleanup(process.kill)
         return process
 
-    def script(self, *arguments, status=0):
-        process = self.start(*arguments)
+    def script(self, *arguments, status=0, program=None):
+        process = self.start(*arguments, program=program)
         output, said = process.communicate(timeout=limit(90))
         self.assertEqual(process.returncode, status, output + said)
         return output, said
@@ -290,7 +291,7 @@ class ScriptTest(Case):
             near(float(row["validation/loss (last)"]), number("validation/loss", lambda v: list(v)[-1]))
             near(float(row["longest q"]), number("solver/q_norm", max))
             dry = client.expect(200, "POST", "/v1/jobs?dry_run=true", job["spec"]).json()
-            self.assertEqual(float(row["plan/total_bytes (result)"]), dry["memory"]["total_bytes"])
+            self.assertEqual(float(row["plan/total_bytes"]), dry["memory"]["total_bytes"])
         return rows
 
     def test_a_study_runs_and_its_table_is_what_the_api_says(self):
@@ -303,7 +304,7 @@ class ScriptTest(Case):
         middle = sum(differences) / 2
         half = 12.7062 * abs(differences[0] - differences[1]) / 2  # t(1) · s/√2, s = |a − b|/√2
         line = next(l for l in output.split("## Paired")[1].splitlines() if l.startswith("| neumann 3 | 64 |"))
-        self.assertIn(f"{middle:+.4g} [", line)
+        self.assertIn(f"{middle:.4g} [", line)
         low, high = (float(x) for x in line.split("|")[4].split("[")[1].rstrip(" ]").split(", "))
         self.assertAlmostEqual(high - low, 2 * half, delta=2e-3 * max(abs(low), abs(high)))
         daemon.stop()
@@ -396,7 +397,7 @@ class ScriptTest(Case):
 
     def test_without_a_daemon_and_a_program_it_says_what_to_do(self):
         where = ("--socket", os.path.join(self.folder, "none.sock"))
-        _, said = self.script(self.write(), *where, "--imld", "/nowhere/imld", status=2)
+        _, said = self.script(self.write(), *where, program="/nowhere/imld", status=2)
         self.assertIn("nobody answers at", said)
         self.assertIn("cmake --preset release", said)
 

@@ -1,0 +1,1 @@
+"""study: what scripts/study is made of; see README.md."""
