@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/text.h"
 
 /* Sets an option from a source. A source that speaks of a list for the first time replaces what a
@@ -169,7 +170,7 @@ static enum iml_code apply_file(struct imld_configuration *c, struct iml_error *
     reading.file = fopen(c->file, "re");
     if (!reading.file) {
         (void)iml_error_set(error, IML_ERROR_NOT_FOUND, "can't open the settings: %s",
-                            strerror(errno));
+                            imld_errno_text(errno));
         iml_error_where(error, "%s", c->file);
         return IML_ERROR_NOT_FOUND;
     }

@@ -250,9 +250,11 @@ int imld_daemon_run(const struct imld_configuration *configuration, const char *
 {
     struct daemon self = {.configuration = configuration, .program = program};
     struct iml_error error = {0};
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before any thread exists */
     imld_log_open(&self.log, configuration->log_level, getenv("JOURNAL_STREAM"));
     imld_notify_open(&self.notify, getenv("NOTIFY_SOCKET"), getenv("WATCHDOG_USEC"),
                      getenv("WATCHDOG_PID"));
+    /* NOLINTEND(concurrency-mt-unsafe) */
     imld_paces_init(&self.paces);
     const struct iml_set_roots roots = {.paths =
                                             (const char *const *)configuration->data_roots.items,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "daemon/clock.h"
 
 enum { RETRY_SECONDS = 2 };
@@ -159,7 +160,8 @@ enum iml_code imld_dispatch_start(struct imld_dispatch *dispatch,
     dispatch->options = *options;
     const int number = pthread_create(&dispatch->thread, NULL, dispatch_thread, dispatch);
     if (number != 0)
-        return iml_error_set(error, IML_ERROR_LIMIT, "can't start a thread: %s", strerror(number));
+        return iml_error_set(error, IML_ERROR_LIMIT, "can't start a thread: %s",
+                             imld_errno_text(number));
     dispatch->has_thread = true;
     return IML_OK;
 }

@@ -1,11 +1,12 @@
 /* limits.c: cores and memory that may be used; see limits.h. */
 #include "daemon/limits.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -23,18 +24,26 @@ static bool read_line(const char *folder, const char *name, char *line, int size
     return is_read;
 }
 
+/* The number that the text begins with; 0: none ("max": no limit). *rest: what follows it. */
+static uint64_t leading_number(const char *text, char **rest)
+{
+    errno = 0;
+    const unsigned long long number = strtoull(text, rest, 10);
+    return errno == 0 && *rest != text ? number : 0;
+}
+
 static void apply_group(struct imld_limits *limits, const char *folder)
 {
     char line[128];
-    uint64_t bytes = 0;
-    if (read_line(folder, "memory.max", line, sizeof line) &&
-        sscanf(line, "%" SCNu64, &bytes) == 1 && bytes > 0 && bytes < limits->memory_bytes)
-        limits->memory_bytes = bytes; /* "max" is no number: no limit */
-    uint64_t quota = 0;
-    uint64_t period = 0;
-    if (read_line(folder, "cpu.max", line, sizeof line) &&
-        sscanf(line, "%" SCNu64 " %" SCNu64, &quota, &period) == 2 && period > 0) {
-        const uint64_t cores = (quota + period - 1) / period;
+    char *rest = NULL;
+    if (read_line(folder, "memory.max", line, sizeof line)) {
+        const uint64_t bytes = leading_number(line, &rest);
+        if (bytes > 0 && bytes < limits->memory_bytes) limits->memory_bytes = bytes;
+    }
+    if (read_line(folder, "cpu.max", line, sizeof line)) { /* "QUOTA PERIOD", microseconds */
+        const uint64_t quota = leading_number(line, &rest);
+        const uint64_t period = quota > 0 ? leading_number(rest, &rest) : 0;
+        const uint64_t cores = period > 0 ? (quota + period - 1) / period : 0;
         if (cores > 0 && cores < limits->cores) limits->cores = (unsigned)cores;
     }
 }

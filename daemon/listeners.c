@@ -111,7 +111,7 @@ enum iml_code imld_address_check(const char *address, bool is_dev, struct iml_er
 static enum iml_code fail(struct iml_error *error, enum iml_code code, const char *what,
                           const char *address)
 {
-    (void)iml_error_set(error, code, "can't %s: %s", what, strerror(errno));
+    (void)iml_error_set(error, code, "can't %s: %s", what, imld_errno_text(errno));
     iml_error_where(error, "%s", address);
     return code;
 }

@@ -11,6 +11,8 @@
 
 #define PROGRAM "imld " IMLD_VERSION
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): the environment is read and changed before any thread exists
+ */
 static const char *variable(void *context, const char *name)
 {
     (void)context;
@@ -86,3 +88,4 @@ int main(int argc, char **argv)
     imld_configuration_clear(&configuration);
     return status;
 }
+/* NOLINTEND(concurrency-mt-unsafe) */

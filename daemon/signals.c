@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP};
 enum { END_SIGNALS = sizeof end_signals / sizeof end_signals[0] };
 
@@ -39,7 +41,8 @@ enum iml_code imld_signals_open(int *fd, struct iml_error *error)
 {
     *fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (*fd < 0)
-        return iml_error_set(error, IML_ERROR_IO, "can't make an eventfd: %s", strerror(errno));
+        return iml_error_set(error, IML_ERROR_IO, "can't make an eventfd: %s",
+                             imld_errno_text(errno));
     atomic_store(&event_fd, *fd);
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     (void)sigemptyset(&action.sa_mask);

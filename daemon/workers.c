@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "daemon/clock.h"
 #include "daemon/local_sink.h"
 #include "daemon/plan.h"
@@ -221,7 +222,8 @@ enum iml_code imld_workers_start(struct imld_workers *workers,
     if (number == 0) return IML_OK;
     imld_orders_clear(&worker->orders);
     free(worker);
-    return iml_error_set(error, IML_ERROR_LIMIT, "can't start a thread: %s", strerror(number));
+    return iml_error_set(error, IML_ERROR_LIMIT, "can't start a thread: %s",
+                         imld_errno_text(number));
 }
 
 /* ---- the others' side ---- */

@@ -16,25 +16,25 @@
 static void test_addresses_outside_loopback_are_refused_with_a_remedy(void **state)
 {
     (void)state;
-    static const char *const refused[] = {
-        "0.0.0.0:80",
-        "192.168.1.2:7733",
-        "[::]:80",
-        "example.org:80",
-        "unix:relative",
-        "unix:",
-        "127.0.0.1",
-        "127.0.0.1:",
-        "127.0.0.1:x",
-        "127.0.0.1:65536",
-        "127.0.0.1:-1",
-        ":80",
-        "127.0.0.1: 80",
-        "",
-        "[::1:80",
-        "127.1:80",
-        "unix:/a/path/that/is/longer/than/the/kernel/allows/for/a/socket/name/which/ends/after/one/"
-        "hundred/and/seven/bytes"};
+    static const char *const refused[] = {"0.0.0.0:80",
+                                          "192.168.1.2:7733",
+                                          "[::]:80",
+                                          "example.org:80",
+                                          "unix:relative",
+                                          "unix:",
+                                          "127.0.0.1",
+                                          "127.0.0.1:",
+                                          "127.0.0.1:x",
+                                          "127.0.0.1:65536",
+                                          "127.0.0.1:-1",
+                                          ":80",
+                                          "127.0.0.1: 80",
+                                          "",
+                                          "[::1:80",
+                                          "127.1:80",
+                                          ("unix:/a/path/that/is/longer/than/the/kernel/allows/for/"
+                                           "a/socket/name/which/ends/after/one/"
+                                           "hundred/and/seven/bytes")};
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         struct iml_error error = {0};
         assert_int_equal(imld_address_check(refused[i], true, &error), IML_ERROR_ARGUMENT);
