@@ -40,6 +40,9 @@ KINDS = {
         evaluation={"every_steps": 100}), COMMON),
 }
 KINDS["cg"]["meta"]["solver"] = {"kind": "cg", "terms": 5}
+KINDS["short"] = specs.merged(specs.supervised(inner={"steps": 60}, evaluation={"every_steps": 20}),
+                              COMMON)
+ROTATION = ("neumann", "short", "cg", "short", "supervised", "short")
 
 
 def arming(point, count):
@@ -132,10 +135,10 @@ class Torture:
         recorder = Recorder(client, self.deterministic)
 
         def make(number):
-            kind = sorted(KINDS)[number % len(KINDS)]
+            kind = ROTATION[number % len(ROTATION)]
             return kind, specs.merged(KINDS[kind], {"name": f"{kind} {number}"})
 
-        submitter = Submitter(client, make, 4, recorder.watch)
+        submitter = Submitter(client, make, 8, recorder.watch)
         for number in range(kills):
             armed = number % 2 == 1
             if number > 0:
