@@ -5,9 +5,9 @@ from .plan import StudyError, put
 
 
 def leaves(document, path="", parent=None):
-    """(path as in the schema, value, object it stands in) of each field that has a value; items of a
-    list of objects stand under "-"."""
-    if isinstance(document, dict):
+    """(path as in the schema, value, object it stands in) of each field; an empty section is one; items
+    of a list of objects stand under "-"."""
+    if isinstance(document, dict) and (document or not path):
         for key, value in document.items():
             yield from leaves(value, f"{path}/{key}", document)
     elif isinstance(document, list) and any(isinstance(item, dict) for item in document):
@@ -29,7 +29,7 @@ class Schema:
         it ("kind=cg|minres", or "!until" where that one is absent)."""
         if algorithm not in row["algorithms"]:
             return False
-        name, _, values = row.get("when", "").partition("=")
+        name, _, values = (row.get("when") or "").partition("=")
         if name.startswith("!"):
             return name[1:] not in parent
         beside = self.rows.get(f"{row['path'].rpartition('/')[0]}/{name}", [{}])[0]
@@ -49,7 +49,7 @@ class Schema:
         for path, value, parent in fields:
             every = self.rows.get(path, [])
             rows = [row for row in every if self.holds(row, parent, spec.get("algorithm"))]
-            if id(parent) in strangers:
+            if id(parent) in strangers or value == {} and self.is_section(path):
                 continue
             if not every:
                 found.append(path)
@@ -60,10 +60,13 @@ class Schema:
                 found.append(f"{path}={value}")
         return list(dict.fromkeys(found))
 
+    def is_section(self, path):
+        return any(row.startswith(path + "/") for row in self.rows)
+
     @staticmethod
     def is_choice(rows, value):
         """False only for a text that none of the rows allows."""
-        if not isinstance(value, str) or not all("choices" in row for row in rows):
+        if not isinstance(value, str) or not all(row.get("choices") for row in rows):
             return True
         return any(value in row["choices"] for row in rows)
 
