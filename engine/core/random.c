@@ -105,17 +105,35 @@ void iml_stream_uniform(const struct iml_stream *stream, double low, double high
     }
 }
 
+/* Both numbers of a pair, from its two words. */
+static void make_pair(const uint32_t words[2], double deviation, double pair[2])
+{
+    const double full_turn = 6.283185307179586;
+    const double u = ((double)words[0] + 0.5) / two_to_32; /* never 0 */
+    const double radius = deviation * sqrt(-2 * log(u));
+    const double angle = full_turn * ((double)words[1] / two_to_32);
+    pair[0] = radius * cos(angle);
+    pair[1] = radius * sin(angle);
+}
+
 void iml_stream_normal(const struct iml_stream *stream, double deviation, size_t count,
                        iml_real *out)
 {
-    const double full_turn = 6.283185307179586;
     uint32_t words[WORDS] = {0};
     for (size_t i = 0; i < count; i += 2) {
+        double pair[2];
         if (i % WORDS == 0) stream_block(stream, i / WORDS, words);
-        const double u = ((double)words[i % WORDS] + 0.5) / two_to_32; /* never 0 */
-        const double radius = deviation * sqrt(-2 * log(u));
-        const double angle = full_turn * ((double)words[i % WORDS + 1] / two_to_32);
-        out[i] = (iml_real)(radius * cos(angle));
-        if (i + 1 < count) out[i + 1] = (iml_real)(radius * sin(angle));
+        make_pair(words + i % WORDS, deviation, pair);
+        out[i] = (iml_real)pair[0];
+        if (i + 1 < count) out[i + 1] = (iml_real)pair[1];
     }
+}
+
+iml_real iml_stream_normal_at(const struct iml_stream *stream, double deviation, uint64_t j)
+{
+    uint32_t words[WORDS];
+    double pair[2];
+    stream_block(stream, j / WORDS, words);
+    make_pair(words + j % WORDS / 2 * 2, deviation, pair);
+    return (iml_real)pair[j % 2];
 }

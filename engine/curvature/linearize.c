@@ -2,8 +2,15 @@
  * see include/imld/curvature.h (MATH §2, §3.3). */
 #include <assert.h>
 
-#include "engine/curvature/hessian.h"
+#include "engine/curvature/products.h"
 #include "engine/net/evaluator.h"
+
+typedef void product(const struct iml_curvature *self, const iml_real *u, iml_real *out);
+
+static product *const products[IML_CURVATURE_KINDS] = {
+    [IML_CURVATURE_HESSIAN] = iml_hessian_apply,
+    [IML_CURVATURE_GAUSS_NEWTON] = iml_gauss_newton_apply,
+};
 
 /* NOLINTNEXTLINE(readability-function-size): each parameter is a thing of its own */
 enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *theta,
@@ -12,9 +19,8 @@ enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *the
                             const struct iml_curvature **curvature, struct iml_error *error)
 {
     *curvature = NULL;
-    iml_evaluator_check(evaluator, batch);
+    iml_evaluator_begin(evaluator, batch);
     assert(evaluator->wants_products);
-    evaluator->is_linearized = false;
     evaluator->theta = theta;
     evaluator->diagonal = diagonal;
     evaluator->batch = *batch;
@@ -25,12 +31,23 @@ enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *the
     if (gradient && !iml_pass_gradient_weights(&pass)) return iml_evaluator_cancelled(error);
     iml_evaluator_sum(&pass, result);
     evaluator->is_linearized = true;
-    evaluator->curvature = (struct iml_curvature){.size = evaluator->net->parameters,
-                                                  .apply = iml_hessian_apply,
-                                                  .diagonal = diagonal,
-                                                  .team = evaluator->team};
-    *curvature = &evaluator->curvature;
+    for (enum iml_curvature_kind kind = 0; kind < IML_CURVATURE_KINDS; kind++) {
+        evaluator->matrices[kind] =
+            (struct iml_matrix){.curvature = {.size = evaluator->net->parameters,
+                                              .apply = products[kind],
+                                              .diagonal = diagonal,
+                                              .team = evaluator->team},
+                                .evaluator = evaluator};
+    }
+    *curvature = iml_linearized(evaluator, IML_CURVATURE_HESSIAN);
     return IML_OK;
+}
+
+const struct iml_curvature *iml_linearized(const struct iml_evaluator *evaluator,
+                                           enum iml_curvature_kind kind)
+{
+    assert(evaluator->is_linearized && kind < IML_CURVATURE_KINDS);
+    return &evaluator->matrices[kind].curvature;
 }
 
 enum iml_code iml_loss_tangents(struct iml_evaluator *evaluator, const iml_real *u, iml_real *out,

@@ -78,13 +78,32 @@ static void lay_out_edge(struct iml_evaluator *self, struct iml_arena *arena, si
     edge->adjoint_tangent = take(self, arena, layer->out);
 }
 
+static void lay_out_memory(struct iml_evaluator *self, struct iml_arena *arena)
+{
+    size_t widest = 0;
+    for (size_t l = 0; l < self->net->layer_count; l++) {
+        const struct iml_layer *layer = &self->net->layers[l];
+        struct iml_layer_memory *memory = &self->memory[l];
+        if (layer->kind->keeps_rows) memory->kept = take(self, arena, layer->out);
+        if (!layer->kind->sums) continue;
+        if (layer->out > widest) widest = layer->out;
+        memory->means =
+            iml_arena_take(arena, (size_t)2 * IML_PHASES * layer->out, sizeof *memory->means);
+        memory->variance = iml_arena_take(arena, layer->out, sizeof *memory->variance);
+    }
+    if (widest > 0)
+        self->sums = iml_arena_take(arena, iml_tile_count(self->rows, ROWS) * 2 * widest,
+                                    sizeof *self->sums);
+}
+
 static bool sizes_fit(const struct iml_net *net, size_t rows)
 {
     if (rows < 1 || rows > INT_MAX) return false;
     for (size_t l = 0; l < net->layer_count; l++) {
         size_t elements = 0, bytes = 0;
+        /* doubles: the sums of row tiles are at most as many, and 2 × 4 means a channel */
         if (!iml_size_multiply(rows, net->layers[l].out, &elements) ||
-            !iml_size_multiply(elements, sizeof(iml_real), &bytes))
+            !iml_size_multiply(elements, (size_t)2 * IML_PHASES * sizeof(double), &bytes))
             return false;
     }
     return true;
@@ -107,6 +126,7 @@ enum iml_code iml_evaluator_new(const struct iml_net *net, size_t rows, bool wan
     self->is_measured_only = iml_arena_is_measuring(arena);
     self->edges[0].width = net->options.inputs;
     for (size_t l = 0; l < net->layer_count; l++) lay_out_edge(self, arena, l);
+    lay_out_memory(self, arena);
     self->kept = take(self, arena, net->options.outputs);
     self->results = iml_arena_take(arena, iml_tile_count(rows, ROWS), sizeof *self->results);
     lay_out_weight_tiles(self, arena);
@@ -124,13 +144,17 @@ size_t iml_evaluator_row_tiles(const struct iml_batch *batch)
     return iml_tile_count(batch->rows, ROWS);
 }
 
-void iml_evaluator_check(const struct iml_evaluator *self, const struct iml_batch *batch)
+void iml_evaluator_begin(struct iml_evaluator *self, const struct iml_batch *batch)
 {
     assert(!self->is_measured_only && self->team);
     assert(batch->rows >= 1 && batch->rows <= self->rows);
     assert(batch->inputs && (batch->labels != NULL) != (batch->targets != NULL));
     assert(batch->divisor > 0);
-    (void)self, (void)batch;
+    assert(iml_net_statistics(self->net) == 0 || batch->mode.statistics ||
+           batch->mode.batch_norm == IML_BATCH_NORM_BATCH);
+    self->is_linearized = false;
+    self->rows_forward = batch->rows;
+    self->batch_norm = batch->mode.batch_norm;
 }
 
 enum iml_code iml_evaluator_cancelled(struct iml_error *error)
@@ -155,8 +179,7 @@ enum iml_code iml_evaluate(struct iml_evaluator *self, const iml_real *theta,
                            const struct iml_batch *batch, struct iml_batch_result *result,
                            iml_real *losses, iml_real *logits, struct iml_error *error)
 {
-    iml_evaluator_check(self, batch);
-    self->is_linearized = false;
+    iml_evaluator_begin(self, batch);
     struct iml_pass pass = {.evaluator = self, .batch = batch, .theta = theta};
     pass.losses = losses;
     pass.logits = logits;
@@ -170,8 +193,7 @@ enum iml_code iml_gradient(struct iml_evaluator *self, const iml_real *theta,
                            iml_real *gradient, struct iml_batch_result *result,
                            struct iml_error *error)
 {
-    iml_evaluator_check(self, batch);
-    self->is_linearized = false;
+    iml_evaluator_begin(self, batch);
     struct iml_pass pass = {
         .evaluator = self, .batch = batch, .theta = theta, .diagonal = diagonal};
     pass.out = gradient;

@@ -1,11 +1,13 @@
 /* evaluator.h: the buffers of a net for one batch, and the passes over them. Private to the engine:
  * engine/curvature adds the linearization and its products.
  *
- * Every computation is at most two passes of the team, each a set of tasks whose shape depends on
- * the net and the batch alone: rows:    a tile of about 64 rows goes up through all layers and the
- * loss, and down again, while it is in cache; weights: a tile of parameter rows of one layer is
- * summed over the whole batch (one GEMM call, so no partial sums), and the regularizer's term is
- * added while the tile is in cache. */
+ * A computation goes over rows, then over weights. Rows: a tile of about 64 rows goes up through
+ * all layers and the loss, and down again, while it is in cache. That is one pass of the team,
+ * unless a layer needs means over the whole batch (layer.h): then the way is cut into stages there,
+ * one pass each, with the tiles' sums added in tile order between two of them (walk.c). Weights: a
+ * tile of parameter rows of one layer is summed over the whole batch (one GEMM call, so no partial
+ * sums), and the regularizer's term is added while the tile is in cache. The shapes of tiles and
+ * stages depend on the net, the batch and its mode alone. */
 #ifndef IMLD_ENGINE_NET_EVALUATOR_H
 #define IMLD_ENGINE_NET_EVALUATOR_H
 
@@ -32,14 +34,31 @@ struct iml_weight_tile {
     size_t layer, first, count; /* parameter rows of the layer */
 };
 
+/* What a layer keeps of a batch beside its edges; NULL where its kind keeps nothing. */
+struct iml_layer_memory {
+    iml_real *kept;     /* rows × out */
+    iml_real *means;    /* IML_PHASES × 2 × out: by iml_sums_kind */
+    iml_real *variance; /* out */
+};
+
+/* A matrix of the linearization at hand. */
+struct iml_matrix {
+    struct iml_curvature curvature; /* first: its apply gets from it to the evaluator */
+    const struct iml_evaluator *evaluator;
+};
+
 struct iml_evaluator {
-    struct iml_curvature curvature; /* first: hessian.c gets from it to the evaluator */
-    const struct iml_net *net;      /* borrowed */
-    struct iml_team *team;          /* borrowed */
-    size_t rows;                    /* the largest batch */
+    struct iml_matrix matrices[IML_CURVATURE_KINDS];
+    const struct iml_net *net; /* borrowed */
+    struct iml_team *team;     /* borrowed */
+    size_t rows;               /* the largest batch */
     bool wants_products;
     bool is_measured_only; /* made on a measuring arena: can't run */
     struct iml_edge edges[IML_LAYERS_MAX + 1];
+    struct iml_layer_memory memory[IML_LAYERS_MAX];
+    double *sums;                    /* row tiles × 2 × the widest layer with sums */
+    size_t rows_forward;             /* of the batch that has last gone forward, */
+    enum iml_batch_norm batch_norm;  /* and its mode */
     iml_real *kept;                  /* rows × outputs: what the loss keeps for its derivatives */
     struct iml_tile_result *results; /* one a tile of rows */
     struct iml_weight_tile *weight_tiles;
@@ -62,18 +81,40 @@ struct iml_pass {
     iml_real *logits;         /* rows × outputs or NULL */
 };
 
-/* Tiles of n rows: an even number (1 if n is 1) of nearly equal tiles of about `target` rows: five
- * tiles of 100 on two threads wait for the last one, eight of 63 do not (measured: 20 %). */
-size_t iml_tile_count(size_t n, size_t target);
-void iml_tile_range(size_t n, size_t tiles, size_t i, size_t *first, size_t *count);
+/* The ways over rows (walk.c): false: the team was cancelled, and what they write is meaningless.
+ */
+bool iml_pass_forward(const struct iml_pass *pass);       /* values, losses, logits, results */
+bool iml_pass_gradient_rows(const struct iml_pass *pass); /* the same, and adjoints */
+bool iml_pass_tangent(const struct iml_pass *pass);       /* tangents; losses = ℓ̇ᵢ */
+bool iml_pass_product_rows(const struct iml_pass *pass);  /* tangents, adjoint tangents */
+/* the same, but the adjoint tangents are J_xᵀ of those above: of Gauss–Newton */
+bool iml_pass_gauss_newton_rows(const struct iml_pass *pass);
 
-/* The passes. false: the team was cancelled, and what they write is meaningless. */
-bool iml_pass_forward(const struct iml_pass *pass);          /* values, losses, logits, results */
-bool iml_pass_gradient_rows(const struct iml_pass *pass);    /* the same, and adjoints */
-bool iml_pass_gradient_weights(const struct iml_pass *pass); /* out = d∘θ + θ̄ */
-bool iml_pass_tangent(const struct iml_pass *pass);          /* tangents; losses = ℓ̇ᵢ */
-bool iml_pass_product_rows(const struct iml_pass *pass);     /* tangents, adjoint tangents */
-bool iml_pass_product_weights(const struct iml_pass *pass);  /* out = d∘u + θ̄̇ */
+/* Passes over weights (passes.c), likewise. */
+bool iml_pass_gradient_weights(const struct iml_pass *pass);     /* out = d∘θ + θ̄ */
+bool iml_pass_product_weights(const struct iml_pass *pass);      /* out = d∘u + θ̄̇ */
+bool iml_pass_gauss_newton_weights(const struct iml_pass *pass); /* out = d∘u + J_θᵀ of x̄̇ */
+
+/* What a row of a tile does at the loss (loss_rows.c): first … first + rows − 1 of the batch. */
+struct iml_tile {
+    const struct iml_pass *pass;
+    size_t index, first, rows;
+};
+void iml_loss_rows_value(const struct iml_tile *tile);            /* results, losses, logits */
+void iml_loss_rows_backward(const struct iml_tile *tile);         /* the same, and z̄ */
+void iml_loss_rows_tangent(const struct iml_tile *tile);          /* losses, where wanted */
+void iml_loss_rows_tangent_backward(const struct iml_tile *tile); /* ż̄ */
+
+/* x of layer `edge`: the batch's inputs or what a layer wrote. */
+const iml_real *iml_edge_value(const struct iml_pass *pass, size_t edge);
+
+/* Sets the layer's means of a phase: statistics.c. sums of all tiles, or NULL: running. */
+void iml_settle(const struct iml_pass *pass, size_t layer, enum iml_phase phase,
+                enum iml_phase slot, const double *sums);
+/* Where the means of a phase lie. */
+iml_real *iml_means(const struct iml_evaluator *self, size_t layer, enum iml_phase slot);
+/* True: the layer's means are of this batch. */
+bool iml_needs_sums(const struct iml_pass *pass, size_t layer);
 
 /* Adds the tiles' results in tile order. */
 void iml_evaluator_sum(const struct iml_pass *pass, struct iml_batch_result *result);
@@ -84,7 +125,8 @@ size_t iml_evaluator_row_tiles(const struct iml_batch *batch);
 /* IML_ERROR_CANCELLED with its text. */
 enum iml_code iml_evaluator_cancelled(struct iml_error *error);
 
-/* Asserts that the batch fits the evaluator. */
-void iml_evaluator_check(const struct iml_evaluator *self, const struct iml_batch *batch);
+/* Asserts that the batch fits the evaluator; ends a linearization. Before every way from forward.
+ */
+void iml_evaluator_begin(struct iml_evaluator *self, const struct iml_batch *batch);
 
 #endif

@@ -7,7 +7,8 @@
 #include "engine/net/loss.h"
 #include "imld/net.h"
 
-#define IML_BLOCKS_MAX ((size_t)2 * (IML_HIDDEN_MAX + 1))
+/* weight and bias of each linear layer, γ and β of each hidden one */
+#define IML_BLOCKS_MAX ((size_t)2 * (2 * IML_HIDDEN_MAX + 1))
 
 struct iml_net {
     struct iml_net_options options;
@@ -18,6 +19,7 @@ struct iml_net {
     size_t block_count;
     size_t with_parameters; /* layers that have parameters */
     size_t parameters;      /* P */
+    size_t statistics;      /* elements of the running statistics */
 };
 
 #endif

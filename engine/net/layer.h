@@ -10,9 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "imld/net.h"
 #include "imld/real.h"
 
 struct iml_layer_kind;
+
+/* The four row kernels, by number. */
+enum iml_phase {
+    IML_PHASE_FORWARD,
+    IML_PHASE_BACKWARD,
+    IML_PHASE_TANGENT,
+    IML_PHASE_TANGENT_BACKWARD,
+    IML_PHASES
+};
 
 /* A layer of a net. Its part of θ is a matrix of parameter_rows × parameter_width, from `offset`.
  */
@@ -22,6 +32,11 @@ struct iml_layer {
     size_t offset;
     size_t parameter_rows, parameter_width; /* 0: no parameters */
     bool has_bias;
+    double slope;      /* leaky_relu: of the left half */
+    double epsilon;    /* batch_norm */
+    size_t statistics; /* batch_norm: where the layer's part of the running statistics starts */
+    double rate;       /* dropout: share of values that become 0 */
+    size_t first_word; /* dropout: the layer's place in a row's stream of random words */
 };
 
 /* One call of a row kernel. theta and u start at the layer's own part. */
@@ -32,6 +47,11 @@ struct iml_row_pass {
     iml_real *y, *y_dot;
     const iml_real *y_bar, *y_bar_dot;
     iml_real *x_bar, *x_bar_dot; /* NULL: not wanted (the net's input) */
+    /* of kinds with `keeps_rows`: rows × out, what forward leaves for the others */
+    iml_real *kept;
+    size_t first_row; /* of the tile in the batch, and the mode: for forward */
+    const struct iml_mode *mode;
+    const iml_real *means[IML_PHASES]; /* of kinds with `sums`: 2 × out each, settled */
 };
 
 /* One call of a parameter kernel: parameter rows first … first + count − 1 from all rows of the
@@ -41,6 +61,7 @@ struct iml_parameter_pass {
     size_t first, count;
     const iml_real *x, *x_dot; /* x_dot NULL: zero */
     const iml_real *y_bar, *y_bar_dot;
+    const iml_real *means[IML_PHASES];
     iml_real *out;
 };
 
@@ -48,12 +69,33 @@ typedef void iml_row_kernel(const struct iml_layer *layer, const struct iml_row_
 typedef void iml_parameter_kernel(const struct iml_layer *layer,
                                   const struct iml_parameter_pass *pass);
 
+/* What to make means of: the tiles' sums, or nothing but the running statistics. */
+struct iml_settling {
+    enum iml_phase phase;
+    size_t rows, tiles;      /* tile i has the rows of iml_tile_range */
+    const double *sums;      /* tiles × 2 × out; NULL: not of this batch, from `running` */
+    const iml_real *running; /* the layer's own part, mean before variance; where sums is NULL */
+    iml_real *means;         /* 2 × out */
+    iml_real *variance;      /* out: the batch's, unbiased; forward only */
+};
+
+/* A kind whose kernels need means over the whole batch. Before each row kernel `gather` sums over
+ * every tile; after the team's barrier `settle` adds the tiles in order, on one thread. Without
+ * sums (MATH §2, batch norm with running statistics) the means of all phases but forward are 0. */
+struct iml_sums_kind {
+    void (*gather[IML_PHASES])(const struct iml_layer *layer, const struct iml_row_pass *pass,
+                               double *sums);
+    void (*settle)(const struct iml_layer *layer, const struct iml_settling *settling);
+};
+
 struct iml_layer_kind {
     const char *name;
     /* y, ẏ, x̄, x̄̇ may lie on x, ẋ, ȳ, ȳ̇ (in = out): the kernels then read y where they need x */
     bool is_in_place;
     /* tangent_backward reads ȳ: x̄ must not lie on it where products are wanted */
     bool keeps_adjoint;
+    bool keeps_rows;                  /* forward fills `kept` */
+    const struct iml_sums_kind *sums; /* NULL: a row needs no other row */
     /* parameter_rows of a layer with in, out and has_bias; NULL: no parameters */
     size_t (*parameter_rows)(const struct iml_layer *layer);
     iml_row_kernel *forward;                          /* x → y */
@@ -64,9 +106,15 @@ struct iml_layer_kind {
     iml_parameter_kernel *parameter_tangent_backward; /* x, ẋ, ȳ, ȳ̇ → θ̄̇ */
 };
 
-extern const struct iml_layer_kind iml_linear, iml_relu, iml_tanh;
+extern const struct iml_layer_kind iml_linear, iml_relu, iml_leaky_relu, iml_tanh, iml_batch_norm,
+    iml_dropout;
 
 /* All kinds, ending with NULL: what the checker walks. */
 extern const struct iml_layer_kind *const iml_layer_kinds[];
+
+/* Tiles of n rows: an even number (1 if n is 1) of nearly equal tiles of about `target` rows: five
+ * tiles of 100 on two threads wait for the last one, eight of 63 do not (measured: 20 %). */
+size_t iml_tile_count(size_t n, size_t target);
+void iml_tile_range(size_t n, size_t tiles, size_t i, size_t *first, size_t *count);
 
 #endif

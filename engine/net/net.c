@@ -3,56 +3,102 @@
 
 #include <assert.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/size.h"
 #include "engine/net/graph.h"
-#include "imld/random.h"
 
 static const struct iml_layer_kind *const activations[] = {
     [IML_ACTIVATION_RELU] = &iml_relu,
     [IML_ACTIVATION_TANH] = &iml_tanh,
+    [IML_ACTIVATION_LEAKY_RELU] = &iml_leaky_relu,
 };
 
-/* Adds the block of `count` elements that follows in θ. */
-static void add_block(struct iml_net *net, const char *tensor, const struct iml_block *form)
+/* Adds the block of `count` elements that follows in θ: tensor of the kind's layer `number`. */
+static void add_block(struct iml_net *net, const char *layer, size_t number, const char *tensor,
+                      const struct iml_block *form)
 {
     assert(net->block_count < IML_BLOCKS_MAX);
     struct iml_block *block = &net->blocks[net->block_count++];
     *block = *form;
     block->layer = net->with_parameters - 1;
-    (void)snprintf(block->name, sizeof block->name, "linear%zu.%s", net->with_parameters, tensor);
+    (void)snprintf(block->name, sizeof block->name, "%s%zu.%s", layer, number, tensor);
     block->offset = net->parameters;
     net->parameters += block->count;
 }
 
-/* False: P does not fit a size_t. */
-static bool add_linear(struct iml_net *net, size_t in, size_t out)
+/* The layer that follows. NULL: P does not fit a size_t. */
+static struct iml_layer *add_layer(struct iml_net *net, const struct iml_layer *form)
 {
+    assert(net->layer_count < IML_LAYERS_MAX);
     struct iml_layer *layer = &net->layers[net->layer_count++];
-    *layer = (struct iml_layer){.kind = &iml_linear,
-                                .in = in,
-                                .out = out,
-                                .offset = net->parameters,
-                                .parameter_width = out,
-                                .has_bias = net->options.has_bias};
-    layer->parameter_rows = iml_linear.parameter_rows(layer);
-    size_t count = 0, end = 0;
-    if (!iml_size_multiply(layer->parameter_rows, out, &count) ||
-        !iml_size_add(net->parameters, count, &end) || end > SIZE_MAX / sizeof(double))
-        return false;
+    *layer = *form;
+    if (!layer->kind->parameter_rows) return layer;
+    layer->offset = net->parameters;
+    layer->parameter_width = layer->out;
+    layer->parameter_rows = layer->kind->parameter_rows(layer);
     net->with_parameters++;
-    add_block(net, "weight",
+    size_t count = 0, end = 0;
+    if (!iml_size_multiply(layer->parameter_rows, layer->out, &count) ||
+        !iml_size_add(net->parameters, count, &end) || end > SIZE_MAX / sizeof(double))
+        return NULL;
+    return layer;
+}
+
+/* number counts from 1. False: P does not fit a size_t. */
+static bool add_linear(struct iml_net *net, size_t number, size_t in, size_t out)
+{
+    const struct iml_layer form = {
+        .kind = &iml_linear, .in = in, .out = out, .has_bias = net->options.has_bias};
+    if (!add_layer(net, &form)) return false;
+    add_block(net, "linear", number, "weight",
               &(struct iml_block){.count = in * out,
                                   .rank = 2,
                                   .shape = {out, in},
                                   .is_transposed = true,
                                   .is_kernel = true});
-    if (layer->has_bias)
-        add_block(net, "bias", &(struct iml_block){.count = out, .rank = 1, .shape = {out}});
+    if (form.has_bias)
+        add_block(net, "linear", number, "bias",
+                  &(struct iml_block){.count = out, .rank = 1, .shape = {out}});
+    return true;
+}
+
+static bool add_batch_norm(struct iml_net *net, size_t number, size_t width)
+{
+    const struct iml_layer form = {.kind = &iml_batch_norm,
+                                   .in = width,
+                                   .out = width,
+                                   .epsilon = net->options.epsilon,
+                                   .statistics = net->statistics};
+    if (!add_layer(net, &form)) return false;
+    net->statistics += 2 * width; /* as many as γ and β, which fit */
+    add_block(net, "batch_norm", number, "weight",
+              &(struct iml_block){.count = width, .rank = 1, .shape = {width}, .is_scale = true});
+    add_block(net, "batch_norm", number, "bias",
+              &(struct iml_block){.count = width, .rank = 1, .shape = {width}});
+    return true;
+}
+
+static bool add_hidden(struct iml_net *net, size_t number, size_t in, size_t out)
+{
+    const struct iml_net_options *options = &net->options;
+    if (!add_linear(net, number, in, out)) return false;
+    if (options->has_batch_norm && !add_batch_norm(net, number, out)) return false;
+    (void)add_layer(net, &(struct iml_layer){.kind = activations[options->activation],
+                                             .in = out,
+                                             .out = out,
+                                             .slope = options->slope});
+    if (options->dropout > 0) {
+        size_t words = 0; /* of the layers below: each row draws one a unit */
+        for (size_t i = 0; i + 1 < number; i++) words += options->hidden[i];
+        (void)add_layer(net, &(struct iml_layer){.kind = &iml_dropout,
+                                                 .in = out,
+                                                 .out = out,
+                                                 .rate = options->dropout,
+                                                 .first_word = words});
+    }
     return true;
 }
 
@@ -61,18 +107,33 @@ static bool describe(struct iml_net *net)
     const struct iml_net_options *options = &net->options;
     size_t width = options->inputs;
     for (size_t i = 0; i < options->hidden_count; i++) {
-        if (!add_linear(net, width, options->hidden[i])) return false;
+        if (!add_hidden(net, i + 1, width, options->hidden[i])) return false;
         width = options->hidden[i];
-        net->layers[net->layer_count++] =
-            (struct iml_layer){.kind = activations[options->activation], .in = width, .out = width};
     }
-    return add_linear(net, width, options->outputs);
+    return add_linear(net, options->hidden_count + 1, width, options->outputs);
 }
 
 /* A GEMM takes its sizes as int: checked here, once. */
 static bool is_width(size_t width)
 {
     return width >= 1 && width <= INT_MAX;
+}
+
+/* Written so that a NaN is refused. */
+static enum iml_code check_numbers(const struct iml_net_options *options, struct iml_error *error)
+{
+    if (!(options->dropout >= 0 && options->dropout < 1))
+        return iml_error_set(error, IML_ERROR_ARGUMENT,
+                             "a dropout rate must be 0 or above and below 1, not %g",
+                             options->dropout);
+    if (options->activation == IML_ACTIVATION_LEAKY_RELU &&
+        !(options->slope >= 0 && options->slope <= 1))
+        return iml_error_set(error, IML_ERROR_ARGUMENT,
+                             "the slope of leaky_relu must be 0 to 1, not %g", options->slope);
+    if (options->has_batch_norm && !(options->epsilon > 0))
+        return iml_error_set(error, IML_ERROR_ARGUMENT,
+                             "the epsilon of batch norm must be above 0, not %g", options->epsilon);
+    return IML_OK;
 }
 
 enum iml_code iml_net_new(const struct iml_net_options *options, struct iml_net **net,
@@ -88,6 +149,8 @@ enum iml_code iml_net_new(const struct iml_net_options *options, struct iml_net 
         is_possible = is_possible && is_width(options->hidden[i]);
     if (!is_possible)
         return iml_error_set(error, IML_ERROR_ARGUMENT, "a layer's width must be 1 to %d", INT_MAX);
+    const enum iml_code code = check_numbers(options, error);
+    if (code != IML_OK) return code;
     struct iml_net *self = calloc(1, sizeof *self);
     if (!self) return iml_error_set(error, IML_ERROR_MEMORY, "can't allocate a net");
     self->options = *options;
@@ -167,27 +230,6 @@ void iml_net_export(const struct iml_net *net, const iml_real *inside, iml_real 
     }
 }
 
-/* fan_in of a block is the number of inputs of its layer, for a bias too: the column count of the
- * weight before it. */
-void iml_net_initialize(const struct iml_net *net, uint32_t seed, iml_real *theta)
-{
-    size_t fan_in = 1;
-    for (size_t i = 0; i < net->block_count; i++) {
-        const struct iml_block *block = &net->blocks[i];
-        const struct iml_stream stream = {
-            .seed = seed, .purpose = IML_PURPOSE_INITIALIZATION, .index = (uint32_t)i};
-        if (block->is_kernel) fan_in = block->shape[1];
-        const double bound = 1 / sqrt((double)fan_in);
-        const size_t columns = block->is_transposed ? block->shape[1] : 1;
-        const size_t rows = block->count / columns;
-        for (size_t j = 0; j < block->count; j++) { /* j counts in the outside's order */
-            const size_t inside = j % columns * rows + j / columns;
-            theta[block->offset + inside] =
-                iml_word_uniform(iml_stream_word(&stream, j), -bound, bound);
-        }
-    }
-}
-
 enum iml_code iml_net_register(const struct iml_net *net, struct iml_registry *registry,
                                const char *prefix, const char *suffix, iml_real *vector,
                                struct iml_error *error)
@@ -198,6 +240,43 @@ enum iml_code iml_net_register(const struct iml_net *net, struct iml_registry *r
             snprintf(item.name, sizeof item.name, "%s%s%s", prefix, net->blocks[i].name, suffix);
         assert(length > 0 && (size_t)length < sizeof item.name);
         const enum iml_code code = iml_registry_add(registry, &item, error);
+        if (code != IML_OK) return code;
+    }
+    return IML_OK;
+}
+
+size_t iml_net_statistics(const struct iml_net *net)
+{
+    return net->statistics;
+}
+
+/* One of the two tensors of one batch norm layer. */
+static enum iml_code register_tensor(const struct iml_net *net, size_t l, const char *prefix,
+                                     const char *tensor, iml_real *data,
+                                     struct iml_registry *registry, struct iml_error *error)
+{
+    const struct iml_layer *layer = &net->layers[l];
+    struct iml_item item = {.type = IML_ITEM_REAL, .rank = 1, .shape = {layer->out}};
+    item.data = data;
+    size_t number = 1;
+    for (size_t i = 0; i < l; i++) number += net->layers[i].kind == layer->kind;
+    const int length = snprintf(item.name, sizeof item.name, "%s%s%zu.%s", prefix,
+                                layer->kind->name, number, tensor);
+    assert(length > 0 && (size_t)length < sizeof item.name);
+    return iml_registry_add(registry, &item, error);
+}
+
+enum iml_code iml_net_register_statistics(const struct iml_net *net, struct iml_registry *registry,
+                                          const char *prefix, iml_real *statistics,
+                                          struct iml_error *error)
+{
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const struct iml_layer *layer = &net->layers[l];
+        if (!layer->kind->sums) continue;
+        iml_real *mean = statistics + layer->statistics, *variance = mean + layer->out;
+        enum iml_code code = register_tensor(net, l, prefix, "running_mean", mean, registry, error);
+        if (code == IML_OK)
+            code = register_tensor(net, l, prefix, "running_var", variance, registry, error);
         if (code != IML_OK) return code;
     }
     return IML_OK;

@@ -1,9 +1,16 @@
-/* curvature.h: the Hessian of a regularized loss at one (θ, batch): linearized once, applied many
- * times (MATH §2). Solvers know only struct iml_curvature; tests give them dense matrices. */
+/* curvature.h: the Hessian, or the Gauss–Newton matrix, of a regularized loss at one (θ, batch):
+ * linearized once, applied many times (MATH §2). Solvers know only struct iml_curvature; tests give
+ * them dense matrices. */
 #ifndef IMLD_CURVATURE_H
 #define IMLD_CURVATURE_H
 
 #include "imld/net.h"
+
+enum iml_curvature_kind {
+    IML_CURVATURE_HESSIAN,
+    IML_CURVATURE_GAUSS_NEWTON, /* JᵀH_ℓJ: without the second derivatives of layers */
+    IML_CURVATURE_KINDS
+};
 
 struct iml_curvature {
     size_t size; /* P */
@@ -23,12 +30,18 @@ bool iml_curvature_is_cancelled(const struct iml_curvature *curvature);
 /* Linearizes the loss (1/N) Σ wᵢℓᵢ + ½ Σ dⱼθⱼ² at θ: forward and backward once, storing x, y and ȳ
  * of each layer in the evaluator, which must have been made with wants_products and is busy until
  * the next linearization. theta, diagonal and the batch's arrays are borrowed as long as products
- * are taken. gradient (P, may be NULL) receives ∇θ of the same loss. */
+ * are taken. The batch's mode holds for all of them. gradient (P, may be NULL) receives ∇θ of the
+ * same loss; *curvature is its Hessian. */
 IML_MUST_USE enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *theta,
                                          const struct iml_batch *batch, const iml_real *diagonal,
                                          iml_real *gradient, struct iml_batch_result *result,
                                          const struct iml_curvature **curvature,
                                          struct iml_error *error);
+
+/* A matrix of the linearization at hand (both kinds can be had from one), valid as long as that is.
+ * Gauss–Newton is positive semidefinite where weights and the diagonal are ≥ 0. */
+const struct iml_curvature *iml_linearized(const struct iml_evaluator *evaluator,
+                                           enum iml_curvature_kind kind);
 
 /* ℓ̇ᵢ(u) = u·∇θℓᵢ for every row of the linearized batch, from one tangent pass (MATH §3.3). out:
  * rows. */

@@ -7,6 +7,7 @@
 #ifndef IMLD_NET_H
 #define IMLD_NET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,11 +20,28 @@
 #define IML_HIDDEN_MAX 16
 #define IML_LAYERS_MAX 256
 
-enum iml_activation { IML_ACTIVATION_RELU, IML_ACTIVATION_TANH };
+enum iml_activation { IML_ACTIVATION_RELU, IML_ACTIVATION_TANH, IML_ACTIVATION_LEAKY_RELU };
 enum iml_loss { IML_LOSS_CROSS_ENTROPY, IML_LOSS_SQUARED_ERROR };
 
-/* An mlp: inputs – hidden[0] – … – outputs, the activation after each hidden layer. hidden_count 0
- * is softmax (or linear) regression. has_bias false leaves all biases out. */
+/* Initial values by their standard names; fan_in is a layer's inputs, fan_out its outputs.
+ *   pytorch           uniform ±1/√fan_in, weights and biases: what torch.nn.Linear starts from
+ *   kaiming_uniform   weights uniform ±gain·√(3/fan_in), biases 0
+ *   kaiming_normal    weights normal, deviation gain/√fan_in, biases 0
+ *   xavier_uniform    weights uniform ±√(6/(fan_in + fan_out)), biases 0
+ *   xavier_normal     weights normal, deviation √(2/(fan_in + fan_out)), biases 0
+ * gain belongs to the activation that follows: √2 for relu, √(2/(1 + slope²)) for leaky_relu, 5/3
+ * for tanh, 1 after the last layer. γ = 1 and β = 0 in each. */
+enum iml_initialization {
+    IML_INITIALIZATION_PYTORCH,
+    IML_INITIALIZATION_KAIMING_UNIFORM,
+    IML_INITIALIZATION_KAIMING_NORMAL,
+    IML_INITIALIZATION_XAVIER_UNIFORM,
+    IML_INITIALIZATION_XAVIER_NORMAL
+};
+
+/* An mlp: inputs – hidden[0] – … – outputs. After each hidden layer: batch norm (if wanted), the
+ * activation, dropout (if its rate is above 0). hidden_count 0 is softmax (or linear) regression.
+ * has_bias false leaves the biases of all linear layers out. What is 0 or false is not there. */
 struct iml_net_options {
     size_t inputs;
     size_t hidden[IML_HIDDEN_MAX];
@@ -31,7 +49,11 @@ struct iml_net_options {
     size_t outputs;
     enum iml_activation activation;
     enum iml_loss loss;
-    bool has_bias;
+    double slope;   /* leaky_relu: 0 to 1 */
+    double epsilon; /* batch norm: above 0, added to the variance */
+    double dropout; /* rate: share of values set to 0, 0 to below 1 */
+    enum iml_initialization initialization;
+    bool has_bias, has_batch_norm;
 };
 
 /* A block of θ: one tensor of one layer. */
@@ -43,7 +65,8 @@ struct iml_block {
     size_t rank;
     size_t shape[IML_RANK_MAX]; /* as the outside sees it */
     bool is_transposed;
-    bool is_kernel; /* a weight, not a bias */
+    bool is_kernel; /* a linear layer's weight: not a bias, γ or β */
+    bool is_scale;  /* γ */
 };
 
 struct iml_net;
@@ -64,8 +87,8 @@ size_t iml_net_layer_count(const struct iml_net *net); /* layers with parameters
 void iml_net_import(const struct iml_net *net, const iml_real *outside, iml_real *inside);
 void iml_net_export(const struct iml_net *net, const iml_real *inside, iml_real *outside);
 
-/* Uniform ±1/√fan_in for weights and bias, from (seed, IML_PURPOSE_INITIALIZATION); in the
- * outside's order of draws, one stream index a block. */
+/* Initial θ by the options' scheme, from (seed, IML_PURPOSE_INITIALIZATION); in the outside's order
+ * of draws, one stream index a block. */
 void iml_net_initialize(const struct iml_net *net, uint32_t seed, iml_real *theta);
 
 /* Registers a vector of θ's shape, one item a block: PREFIX + block name + SUFFIX
@@ -74,6 +97,37 @@ IML_MUST_USE enum iml_code iml_net_register(const struct iml_net *net,
                                             struct iml_registry *registry, const char *prefix,
                                             const char *suffix, iml_real *vector,
                                             struct iml_error *error);
+
+/* Running statistics: of every batch norm layer the mean and the unbiased variance that evaluation
+ * uses, one vector, no part of θ: only a training step changes it (iml_update_statistics). Count: 0
+ * without batch norm. Initially means 0, variances 1. Registered as PREFIX + "batch_norm1." +
+ * "running_mean" and "running_var". */
+size_t iml_net_statistics(const struct iml_net *net);
+void iml_net_initialize_statistics(const struct iml_net *net, iml_real *statistics);
+IML_MUST_USE enum iml_code iml_net_register_statistics(const struct iml_net *net,
+                                                       struct iml_registry *registry,
+                                                       const char *prefix, iml_real *statistics,
+                                                       struct iml_error *error);
+
+enum iml_batch_norm { IML_BATCH_NORM_RUNNING, IML_BATCH_NORM_BATCH };
+
+/* Which dropout masks: that of row i is drawn from (seed, IML_PURPOSE_DROPOUT, index first_index +
+ * i, pass). */
+struct iml_dropout_key {
+    bool is_on;
+    uint32_t seed, first_index, pass;
+};
+
+/* The function that a net is for one call (MATH §2, "One function"). All zero is evaluation mode:
+ * running statistics, no dropout. A training step takes IML_BATCH_NORM_BATCH and dropout; what
+ * linearizes holds the mode, masks included, for all its products. Nets without such layers are the
+ * same function in every mode. */
+struct iml_mode {
+    enum iml_batch_norm batch_norm;
+    const iml_real
+        *statistics; /* borrowed; needed by IML_BATCH_NORM_RUNNING where the net has any */
+    struct iml_dropout_key dropout;
+};
 
 /* Targets and weights of a batch. */
 struct iml_batch {
@@ -84,6 +138,7 @@ struct iml_batch {
                                 error); NULL where labels is given */
     const iml_real *weights; /* rows; NULL: all 1 */
     double divisor;          /* N of (1/N) Σ wᵢ ℓᵢ; the batch's size unless said otherwise */
+    struct iml_mode mode;
 };
 
 /* Buffers of a net for batches of up to `rows` rows: one evaluator each for training, curvature and
@@ -119,5 +174,10 @@ IML_MUST_USE enum iml_code iml_gradient(struct iml_evaluator *self, const iml_re
                                         const struct iml_batch *batch, const iml_real *diagonal,
                                         iml_real *gradient, struct iml_batch_result *result,
                                         struct iml_error *error);
+
+/* Moves running statistics towards those of the batch that `self` has last gone forward with, in
+ * IML_BATCH_NORM_BATCH: r ← (1 − momentum)·r + momentum·s, s the batch's mean and unbiased variance
+ * (PyTorch's convention; FIXMATCH 1.9). Of a batch of one row the variance counts as 0. */
+void iml_update_statistics(const struct iml_evaluator *self, double momentum, iml_real *statistics);
 
 #endif

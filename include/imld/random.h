@@ -68,4 +68,7 @@ void iml_stream_uniform(const struct iml_stream *stream, double low, double high
 void iml_stream_normal(const struct iml_stream *stream, double deviation, size_t count,
                        iml_real *out);
 
+/* Number j of those. */
+iml_real iml_stream_normal_at(const struct iml_stream *stream, double deviation, uint64_t j);
+
 #endif

@@ -1,7 +1,7 @@
 /* engine_oracle.c: the engine's side of the comparison with PyTorch: reads problems from a JSON
- * file (see engine_oracle.py, which writes it), computes loss, gradient, Hessian product and pull
- * of each under every knowledge, and prints them as JSON. Ends with 1 and a line on stderr at any
- * failure. */
+ * file (see engine_oracle.py, which writes it), computes loss, gradient, both products and pull of
+ * each under every knowledge, and prints them as JSON, with the dropout masks used. Ends with 1 and
+ * a line on stderr at any failure. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include "imld/curvature.h"
 #include "imld/knowledge.h"
+#include "imld/random.h"
 
 static _Noreturn void fail(const char *what, const char *detail)
 {
@@ -75,6 +76,25 @@ static json_t *write_reals(size_t count, const iml_real *numbers)
     return list;
 }
 
+static double read_number(const json_t *problem, const char *name)
+{
+    const json_t *number = json_object_get(problem, name);
+    if (!json_is_number(number)) fail("no number", name);
+    return json_number_value(number);
+}
+
+static enum iml_activation read_activation(const json_t *problem)
+{
+    static const char *const names[] = {[IML_ACTIVATION_RELU] = "relu",
+                                        [IML_ACTIVATION_TANH] = "tanh",
+                                        [IML_ACTIVATION_LEAKY_RELU] = "leaky_relu"};
+    const char *name = read_text(problem, "activation");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) == 0) return (enum iml_activation)i;
+    }
+    fail("unknown activation", name);
+}
+
 static struct iml_net_options read_net(const json_t *problem)
 {
     const json_t *hidden = json_object_get(problem, "hidden");
@@ -82,16 +102,30 @@ static struct iml_net_options read_net(const json_t *problem)
         .inputs = read_size(problem, "inputs"),
         .hidden_count = json_array_size(hidden),
         .outputs = read_size(problem, "outputs"),
-        .activation = strcmp(read_text(problem, "activation"), "tanh") == 0 ? IML_ACTIVATION_TANH
-                                                                            : IML_ACTIVATION_RELU,
+        .activation = read_activation(problem),
         .loss = strcmp(read_text(problem, "loss"), "cross_entropy") == 0 ? IML_LOSS_CROSS_ENTROPY
                                                                          : IML_LOSS_SQUARED_ERROR,
         .has_bias = json_is_true(json_object_get(problem, "has_bias")),
+        .slope = read_number(problem, "slope"),
+        .has_batch_norm = json_is_string(json_object_get(problem, "batch_norm")),
+        .epsilon = read_number(problem, "epsilon"),
+        .dropout = read_number(problem, "dropout"),
     };
     if (options.hidden_count > IML_HIDDEN_MAX) fail("too many hidden layers", "hidden");
     for (size_t i = 0; i < options.hidden_count; i++)
         options.hidden[i] = (size_t)json_integer_value(json_array_get(hidden, i));
     return options;
+}
+
+/* Running statistics are read in any case; dropout is on where there is a rate. */
+static struct iml_mode read_mode(const json_t *problem)
+{
+    const json_t *batch_norm = json_object_get(problem, "batch_norm");
+    const bool is_batch =
+        json_is_string(batch_norm) && strcmp(json_string_value(batch_norm), "batch") == 0;
+    return (struct iml_mode){.batch_norm = is_batch ? IML_BATCH_NORM_BATCH : IML_BATCH_NORM_RUNNING,
+                             .statistics = read_reals(problem, "statistics"),
+                             .dropout = {.is_on = true, .seed = 5, .pass = 8}};
 }
 
 /* A problem with all that its evaluation needs. */
@@ -149,7 +183,8 @@ static void problem_open(struct problem *self, const json_t *json)
         .labels = read_labels(json),
         .targets = read_reals(json, "targets"),
         .weights = read_reals(json, "weights"),
-        .divisor = json_number_value(json_object_get(json, "divisor")),
+        .divisor = read_number(json, "divisor"),
+        .mode = read_mode(json),
     };
     self->theta = read_theta_shaped(self, "theta");
     self->u = read_theta_shaped(self, "u");
@@ -170,6 +205,7 @@ static void problem_close(struct problem *self)
     free_const(self->batch.labels);
     free_const(self->batch.targets);
     free_const(self->batch.weights);
+    free_const(self->batch.mode.statistics);
     free(self->theta);
     free(self->u);
     free(self->q);
@@ -199,6 +235,45 @@ static void knowledge_open(struct iml_knowledge *knowledge, struct iml_arena *ar
     iml_knowledge_refresh(knowledge);
 }
 
+/* The statistics after one update, where the batch has any of its own; else those given. */
+static json_t *update_statistics(const struct problem *problem)
+{
+    const size_t count = iml_net_statistics(problem->net);
+    iml_real *statistics = allocate(count, sizeof *statistics);
+    memcpy(statistics, problem->batch.mode.statistics, count * sizeof *statistics);
+    if (problem->batch.mode.batch_norm == IML_BATCH_NORM_BATCH)
+        iml_update_statistics(problem->evaluator, 0.1, statistics);
+    json_t *list = write_reals(count, statistics);
+    free(statistics);
+    return list;
+}
+
+/* The masks of each hidden layer, rows × width, by the contract of struct iml_dropout_key. */
+static json_t *write_masks(const struct problem *problem)
+{
+    const struct iml_net_options options = read_net(problem->json);
+    json_t *masks = json_array();
+    uint64_t word = 0;
+    for (size_t l = 0; l < options.hidden_count; l++) {
+        const size_t width = options.hidden[l], rows = problem->batch.rows;
+        iml_real *mask = allocate(rows * width, sizeof *mask);
+        for (size_t i = 0; i < rows * width; i++) {
+            const struct iml_stream stream = {.seed = 5,
+                                              .purpose = IML_PURPOSE_DROPOUT,
+                                              .index = (uint32_t)(i / width),
+                                              .pass = 8};
+            const double draw = (double)iml_stream_word(&stream, word + i % width);
+            mask[i] =
+                (iml_real)(draw < options.dropout * 4294967296.0 ? 0 : 1 / (1 - options.dropout));
+        }
+        if (json_array_append_new(masks, write_reals(rows * width, mask)))
+            fail("can't build the answer", "masks");
+        free(mask);
+        word += width;
+    }
+    return masks;
+}
+
 static json_t *evaluate(struct problem *problem, const struct iml_knowledge_kind *kind)
 {
     const size_t parameters = iml_net_parameters(problem->net);
@@ -209,6 +284,7 @@ static json_t *evaluate(struct problem *problem, const struct iml_knowledge_kind
     const struct iml_curvature *curvature = NULL;
     iml_real *gradient = allocate(parameters, sizeof *gradient);
     iml_real *product = allocate(parameters, sizeof *product);
+    iml_real *gauss_newton = allocate(parameters, sizeof *gauss_newton);
     iml_real *pull = allocate(parameters, sizeof *pull);
 
     knowledge_open(&knowledge, &arena, kind, problem);
@@ -219,12 +295,17 @@ static json_t *evaluate(struct problem *problem, const struct iml_knowledge_kind
                        NULL, &result, &curvature, &error),
          &error);
     curvature->apply(curvature, problem->u, product);
+    curvature = iml_linearized(problem->evaluator, IML_CURVATURE_GAUSS_NEWTON);
+    curvature->apply(curvature, problem->u, gauss_newton);
     iml_knowledge_pull(&knowledge, problem->theta, problem->q, pull);
     json_t *out = json_object();
     int failed = json_object_set_new(
         out, "loss", json_real(result.loss + iml_knowledge_loss(&knowledge, problem->theta)));
     failed |= json_object_set_new(out, "gradient", write_theta_shaped(problem, gradient));
     failed |= json_object_set_new(out, "hessian_product", write_theta_shaped(problem, product));
+    failed |=
+        json_object_set_new(out, "gauss_newton_product", write_theta_shaped(problem, gauss_newton));
+    failed |= json_object_set_new(out, "statistics", update_statistics(problem));
     failed |= json_object_set_new(out, "pull",
                                   kind->is_theta_shaped ? write_theta_shaped(problem, pull)
                                                         : write_reals(knowledge.size, pull));
@@ -232,6 +313,7 @@ static json_t *evaluate(struct problem *problem, const struct iml_knowledge_kind
     iml_arena_close(&arena);
     free(gradient);
     free(product);
+    free(gauss_newton);
     free(pull);
     return out;
 }
@@ -245,6 +327,8 @@ static json_t *answer(const json_t *json)
         if (json_object_set_new(out, (*kind)->name, evaluate(&problem, *kind)))
             fail("can't build the answer", (*kind)->name);
     }
+    if (json_object_set_new(out, "masks", write_masks(&problem)))
+        fail("can't build the answer", "masks");
     problem_close(&problem);
     return out;
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Compares the engine (built in double) with PyTorch on random nets and batches, MATH §7.2: loss,
-gradient, Hessian product and the pull of each knowledge, with and without example weights. Relative
-errors must be at most 1e-9.
+gradient, Hessian and Gauss–Newton product and the pull of each knowledge, with and without example
+weights, batch norm in both modes, and dropout, whose masks the engine hands over. Relative errors
+must be at most 1e-9.
 
 Usage: engine_oracle.py PATH/TO/engine_oracle [SEED]
 """
@@ -22,31 +23,48 @@ torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 
 
+def tensors(p):
+    """(shape, number of the layer) of each tensor of theta, in order."""
+    widths = [p["inputs"], *p["hidden"], p["outputs"]]
+    out, layer = [], 0
+    for number, (fan_in, fan_out) in enumerate(zip(widths, widths[1:])):
+        out.append(((fan_out, fan_in), layer))
+        if p["has_bias"]:
+            out.append(((fan_out,), layer))
+        layer += 1
+        if p["batch_norm"] and number < len(p["hidden"]):
+            out += [((fan_out,), layer)] * 2
+            layer += 1
+    return out
+
+
 def problem(generator, inputs, hidden, outputs, rows, activation, loss, targets, has_weights,
-            has_bias=True, divisor=None):
-    """A random problem, as the engine's side reads it. targets: labels, distributions, values."""
+            has_bias=True, divisor=None, batch_norm=None, dropout=0):
+    """A random problem, as the engine's side reads it. targets: labels, distributions, values;
+    batch_norm: None, "batch", "running"."""
     def normal(*shape):
         return torch.randn(*shape, generator=generator)
 
-    widths = [inputs, *hidden, outputs]
-    shapes = []
-    for fan_in, fan_out in zip(widths, widths[1:]):
-        shapes.append((fan_out, fan_in))
-        if has_bias:
-            shapes.append((fan_out,))
-    parameters = sum(math.prod(shape) for shape in shapes)
-    scales = torch.cat([torch.full((math.prod(s),), 1 / math.sqrt(s[-1])) for s in shapes])
     out = {
         "inputs": inputs, "hidden": hidden, "outputs": outputs, "rows": rows,
-        "activation": activation, "loss": loss, "has_bias": has_bias,
-        "divisor": divisor or rows,
-        "x": normal(rows * inputs).tolist(),
+        "activation": activation, "loss": loss, "has_bias": has_bias, "slope": 0.1,
+        "batch_norm": batch_norm, "epsilon": 1e-3, "dropout": dropout,
+        "divisor": divisor or rows, "x": normal(rows * inputs).tolist(),
+        "labels": None, "targets": None, "weights": None,
+    }
+    shapes = [shape for shape, _ in tensors(out)]
+    parameters = sum(math.prod(shape) for shape in shapes)
+    scales = torch.cat([torch.full((math.prod(s),), 1 / math.sqrt(s[-1])) for s in shapes])
+    layers = tensors(out)[-1][1] + 1
+    out.update({
         "theta": (normal(parameters) * scales).tolist(),
         "u": normal(parameters).tolist(), "q": normal(parameters).tolist(),
         "l2_per_parameter": (normal(parameters) * 2 - 3).tolist(),
-        "l2_per_layer": (normal(len(widths) - 1) * 2 - 3).tolist(),
-        "labels": None, "targets": None, "weights": None,
-    }
+        "l2_per_layer": (normal(layers) * 2 - 3).tolist(),
+        # means, then variances, of each hidden layer
+        "statistics": [x for width in hidden if batch_norm
+                       for x in (*normal(width).tolist(), *(normal(width).abs() + 0.1).tolist())],
+    })
     if targets == "labels":
         out["labels"] = torch.randint(outputs, (rows,), generator=generator).tolist()
     elif targets == "distributions":
@@ -75,33 +93,64 @@ def problems(seed):
                        has_bias=False))
     out.append(problem(generator, 6, [5, 5], 3, 4, "tanh", "cross_entropy", "labels", True,
                        has_bias=False))
+    for activation in ("relu", "tanh", "leaky_relu"):
+        for hidden in ([4], [9, 5], [3, 8, 6]):
+            for batch_norm in (None, "batch", "running"):
+                for dropout in (0, 0.4):
+                    for has_weights in (False, True):
+                        out.append(problem(generator, 7, hidden, 5, 23, activation,
+                                           "cross_entropy", "labels", has_weights,
+                                           divisor=29 if has_weights else None,
+                                           batch_norm=batch_norm, dropout=dropout))
     # wide enough for several tiles and blocked sums
     out.append(problem(generator, 150, [130, 70], 10, 190, "tanh", "cross_entropy", "labels", True))
     out.append(problem(generator, 150, [130, 70], 10, 190, "relu", "cross_entropy", "labels", False))
+    for batch_norm in ("batch", "running"):
+        out.append(problem(generator, 150, [130, 70], 10, 190, "tanh", "squared_error", "values",
+                           True, batch_norm=batch_norm, dropout=0.2))
     return out
 
 
-def forward(theta, p):
-    """z, with theta taken layer by layer, weights (out × in) before bias."""
-    x = torch.tensor(p["x"]).view(p["rows"], p["inputs"])
-    widths = [p["inputs"], *p["hidden"], p["outputs"]]
+ACTIVATIONS = {
+    "tanh": lambda x, p: torch.tanh(x),
+    "relu": lambda x, p: torch.relu(x),
+    "leaky_relu": lambda x, p: torch.nn.functional.leaky_relu(x, p["slope"]),
+}
+
+
+def take_tensors(theta, p):
+    """theta's tensors one after the other, layer by layer, weights (out × in) before bias."""
     at = 0
-    for layer, (fan_in, fan_out) in enumerate(zip(widths, widths[1:])):
-        if layer:
-            x = torch.tanh(x) if p["activation"] == "tanh" else torch.relu(x)
-        weight = theta[at:at + fan_in * fan_out].view(fan_out, fan_in)
-        at += fan_in * fan_out
-        bias = None
-        if p["has_bias"]:
-            bias = theta[at:at + fan_out]
-            at += fan_out
-        x = torch.nn.functional.linear(x, weight, bias)
+    for shape, _ in tensors(p):
+        yield theta[at:at + math.prod(shape)].view(shape)
+        at += math.prod(shape)
     assert at == theta.numel()
-    return x
 
 
-def data_loss(theta, p):
-    z = forward(theta, p)
+def forward(theta, p, masks):
+    """z, and the running statistics after an update with momentum 0.1."""
+    x = torch.tensor(p["x"]).view(p["rows"], p["inputs"])
+    parts = take_tensors(theta, p)
+    statistics = torch.tensor(p["statistics"])
+    at = 0
+    for layer, width in enumerate([*p["hidden"], p["outputs"]]):
+        x = torch.nn.functional.linear(x, next(parts), next(parts) if p["has_bias"] else None)
+        if layer == len(p["hidden"]):
+            break
+        if p["batch_norm"]:
+            x = torch.nn.functional.batch_norm(
+                x, statistics[at:at + width], statistics[at + width:at + 2 * width],
+                next(parts), next(parts), training=p["batch_norm"] == "batch", momentum=0.1,
+                eps=p["epsilon"])
+            at += 2 * width
+        x = ACTIVATIONS[p["activation"]](x, p)
+        if p["dropout"]:
+            x = x * torch.tensor(masks[layer]).view_as(x)
+    assert next(parts, None) is None
+    return x, statistics
+
+
+def loss_of(z, p):
     if p["loss"] == "squared_error":
         losses = (z - torch.tensor(p["targets"]).view_as(z)).square().sum(1) / 2
     elif p["labels"] is not None:
@@ -114,21 +163,37 @@ def data_loss(theta, p):
 
 
 def layer_of_parameter(p):
-    widths = [p["inputs"], *p["hidden"], p["outputs"]]
-    counts = [o * (i + p["has_bias"]) for i, o in zip(widths, widths[1:])]
-    return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    return torch.cat([torch.full((math.prod(shape),), layer) for shape, layer in tensors(p)])
 
 
-def expected(p, knowledge):
+def gauss_newton_product(theta, p, masks, u):
+    """JᵀH_ℓJu: Ju as the derivative of the vector-Jacobian product in its vector."""
+    z, _ = forward(theta, p, masks)
+    vector = torch.zeros_like(z, requires_grad=True)
+    pulled, = torch.autograd.grad(z, theta, vector, create_graph=True)
+    above, = torch.autograd.grad(pulled, vector, u, retain_graph=True)
+    leaf = z.detach().requires_grad_()
+    slope, = torch.autograd.grad(loss_of(leaf, p), leaf, create_graph=True)
+    bar, = torch.autograd.grad(slope, leaf, above)
+    out, = torch.autograd.grad(z, theta, bar)
+    return out
+
+
+def expected(p, knowledge, masks):
     theta = torch.tensor(p["theta"], requires_grad=True)
     lam = torch.tensor(p[knowledge], requires_grad=True)
+    u = torch.tensor(p["u"])
     spread = lam if knowledge == "l2_per_parameter" else lam[layer_of_parameter(p)]
-    loss = data_loss(theta, p) + (spread.exp() * theta.square()).sum() / 2
+    z, statistics = forward(theta, p, masks)
+    loss = loss_of(z, p) + (spread.exp() * theta.square()).sum() / 2
     gradient, = torch.autograd.grad(loss, theta, create_graph=True)
-    product, = torch.autograd.grad(gradient @ torch.tensor(p["u"]), theta, retain_graph=True)
+    product, = torch.autograd.grad(gradient @ u, theta, retain_graph=True)
     mixed, = torch.autograd.grad(gradient @ torch.tensor(p["q"]), lam)
     return {"loss": loss.detach().view(1), "gradient": gradient.detach(),
-            "hessian_product": product, "pull": -mixed}
+            "hessian_product": product, "pull": -mixed,
+            "gauss_newton_product":
+                gauss_newton_product(theta, p, masks, u) + (spread.exp() * u).detach(),
+            "statistics": statistics}
 
 
 def relative_error(a, b):
@@ -153,14 +218,15 @@ def main():
     worst, compared, failures = {}, 0, 0
     for number, (p, answer) in enumerate(zip(given, answers)):
         for knowledge in ("l2_per_parameter", "l2_per_layer"):
-            for name, right in expected(p, knowledge).items():
+            for name, right in expected(p, knowledge, answer["masks"]).items():
                 got = torch.tensor(answer[knowledge][name]).view(-1)
                 error = relative_error(got, right) if got.shape == right.shape else math.inf
                 worst[name] = max(worst.get(name, 0), error)
                 compared += 1
                 if not error <= TOLERANCE:
                     failures += 1
-                    print(f"problem {number} ({p['activation']} {p['hidden']} {p['loss']}), "
+                    print(f"problem {number} ({p['activation']} {p['hidden']} {p['loss']}, "
+                          f"batch norm {p['batch_norm']}, dropout {p['dropout']}), "
                           f"{knowledge}, {name}: relative error {error:.3g}")
     print(f"{len(given)} problems, {compared} comparisons, {failures} above {TOLERANCE:g}; worst: "
           + ", ".join(f"{name} {error:.2g}" for name, error in worst.items()))

@@ -7,7 +7,8 @@
 #include "../check.h"
 #include "imld/random.h"
 
-enum { MAX = 144, TILE = 3 }; /* elements of an array; parameter rows of a tile */
+/* elements of an array; of a row; parameter rows of a tile; batch rows of one, about */
+enum { MAX = 144, WIDTH = 11, TILE = 3, ROWS = 2 };
 
 static const double step = 1e-5; /* of central differences; the second one is twice as long */
 static const double kink_distance = 0.01; /* |x| at least: no step crosses a kink */
@@ -21,20 +22,36 @@ struct point {
 struct values {
     iml_real y[MAX];
     iml_real x_bar[MAX], theta_bar[MAX];
+    iml_real kept[MAX], means[IML_PHASES][2 * WIDTH]; /* what they leave for each other */
 };
 
 struct subject {
     struct iml_layer layer;
     size_t rows, inputs, outputs, parameters; /* elements of x, y, θ */
+    iml_real running[2 * WIDTH];
+    struct iml_mode mode; /* its statistics: `running`, set where it is used */
 };
 
 static struct subject subject_of(const struct iml_layer_kind *kind, const struct layer_case *shape)
 {
+    const bool has_width = kind->parameter_rows && !kind->sums;
     struct subject self = {.layer = {.kind = kind,
                                      .in = shape->in,
-                                     .out = kind->parameter_rows ? shape->out : shape->in,
-                                     .has_bias = kind->parameter_rows && shape->has_bias},
+                                     .out = has_width ? shape->out : shape->in,
+                                     .has_bias = has_width && shape->has_bias,
+                                     .slope = 0.1,
+                                     .epsilon = 0.01,
+                                     .rate = 0.3,
+                                     .first_word = 5},
                            .rows = shape->rows};
+    for (size_t c = 0; c < self.layer.out; c++) {
+        self.running[c] = (iml_real)(0.1 * (double)c - 0.3);
+        self.running[self.layer.out + c] = (iml_real)(0.5 + 0.2 * (double)c);
+    }
+    self.mode = shape->is_evaluation
+                    ? (struct iml_mode){.batch_norm = IML_BATCH_NORM_RUNNING}
+                    : (struct iml_mode){.batch_norm = IML_BATCH_NORM_BATCH,
+                                        .dropout = {.is_on = true, .seed = 4, .pass = 9}};
     if (kind->parameter_rows) {
         self.layer.parameter_rows = kind->parameter_rows(&self.layer);
         self.layer.parameter_width = self.layer.out;
@@ -75,11 +92,65 @@ static struct point shifted(const struct point *point, double h, const struct po
     return result;
 }
 
+/* The same pass on `rows` rows from `first` on: arrays that gather reads. */
+static struct iml_row_pass part_of(const struct subject *self, const struct iml_row_pass *pass,
+                                   size_t first, size_t rows)
+{
+    const size_t x = first * self->layer.in, y = first * self->layer.out;
+    struct iml_row_pass part = *pass;
+    part.rows = rows;
+    part.x += x;
+    if (part.x_dot) part.x_dot += x;
+    if (part.y_bar) part.y_bar += y;
+    if (part.y_bar_dot) part.y_bar_dot += y;
+    return part;
+}
+
+/* Sets the means of a phase as the evaluator does: sums of tiles, or running statistics. */
+static void settle(const struct subject *self, enum iml_phase phase,
+                   const struct iml_row_pass *pass, struct values *memory)
+{
+    const struct iml_sums_kind *kind = self->layer.kind->sums;
+    double sums[WIDTH * 2 * WIDTH] = {0};
+    iml_real variance[WIDTH];
+    struct iml_settling settling = {.phase = phase,
+                                    .rows = self->rows,
+                                    .tiles = iml_tile_count(self->rows, ROWS),
+                                    .running = self->running,
+                                    .means = memory->means[phase],
+                                    .variance = variance};
+    if (self->mode.batch_norm == IML_BATCH_NORM_BATCH) {
+        for (size_t i = 0; i < settling.tiles; i++) {
+            size_t first = 0, rows = 0;
+            iml_tile_range(self->rows, settling.tiles, i, &first, &rows);
+            const struct iml_row_pass part = part_of(self, pass, first, rows);
+            kind->gather[phase](&self->layer, &part, sums + i * 2 * self->layer.out);
+        }
+        settling.sums = sums;
+    }
+    kind->settle(&self->layer, &settling);
+}
+
+/* Calls a row kernel, with what its kind keeps in `memory`. */
+static void run_kernel(const struct subject *self, enum iml_phase phase, struct iml_row_pass pass,
+                       struct values *memory)
+{
+    const struct iml_layer_kind *kind = self->layer.kind;
+    iml_row_kernel *const kernels[IML_PHASES] = {kind->forward, kind->backward, kind->tangent,
+                                                 kind->tangent_backward};
+    pass.mode = &self->mode;
+    pass.kept = memory->kept;
+    for (enum iml_phase p = 0; p < IML_PHASES; p++) pass.means[p] = memory->means[p];
+    if (kind->sums) settle(self, phase, &pass, memory);
+    kernels[phase](&self->layer, &pass);
+}
+
 /* Calls a parameter kernel tile by tile, as the evaluator does. */
 static void run_parameters(const struct subject *self, iml_parameter_kernel *kernel,
-                           struct iml_parameter_pass pass)
+                           struct iml_parameter_pass pass, const struct values *memory)
 {
     if (!kernel) return;
+    for (enum iml_phase p = 0; p < IML_PHASES; p++) pass.means[p] = memory->means[p];
     for (pass.first = 0; pass.first < self->layer.parameter_rows; pass.first += TILE) {
         const size_t left = self->layer.parameter_rows - pass.first;
         pass.count = left < TILE ? left : TILE;
@@ -97,12 +168,13 @@ static void run(const struct subject *self, const struct point *at, struct value
                                       .y = values->y,
                                       .y_bar = at->y_bar,
                                       .x_bar = values->x_bar};
-    kind->forward(&self->layer, &rows);
-    kind->backward(&self->layer, &rows);
+    run_kernel(self, IML_PHASE_FORWARD, rows, values);
+    run_kernel(self, IML_PHASE_BACKWARD, rows, values);
     run_parameters(
         self, kind->parameter_backward,
         (struct iml_parameter_pass){
-            .rows = self->rows, .x = at->x, .y_bar = at->y_bar, .out = values->theta_bar});
+            .rows = self->rows, .x = at->x, .y_bar = at->y_bar, .out = values->theta_bar},
+        values);
 }
 
 /* The derivatives of what `run` gives along `direction`, by the kernels. */
@@ -123,15 +195,16 @@ static void run_tangent(const struct subject *self, const struct point *at,
                                       .y_bar = at->y_bar,
                                       .y_bar_dot = direction->y_bar,
                                       .x_bar_dot = dots->x_bar};
-    kind->tangent(&self->layer, &rows);
-    kind->tangent_backward(&self->layer, &rows);
+    run_kernel(self, IML_PHASE_TANGENT, rows, &kept);
+    run_kernel(self, IML_PHASE_TANGENT_BACKWARD, rows, &kept);
     run_parameters(self, kind->parameter_tangent_backward,
                    (struct iml_parameter_pass){.rows = self->rows,
                                                .x = at->x,
                                                .x_dot = direction->x,
                                                .y_bar = at->y_bar,
                                                .y_bar_dot = direction->y_bar,
-                                               .out = dots->theta_bar});
+                                               .out = dots->theta_bar},
+                   &kept);
 }
 
 /* y, and x̄ with θ̄ as one vector, in double. */
@@ -252,15 +325,16 @@ static bool is_same_at_the_input(const struct subject *self, const struct point 
                                       .y_dot = y_dot,
                                       .y_bar = at->y_bar,
                                       .y_bar_dot = direction->y_bar};
-    kind->backward(&self->layer, &rows);
-    kind->tangent(&self->layer, &rows);
-    kind->tangent_backward(&self->layer, &rows);
+    run_kernel(self, IML_PHASE_BACKWARD, rows, &values);
+    run_kernel(self, IML_PHASE_TANGENT, rows, &values);
+    run_kernel(self, IML_PHASE_TANGENT_BACKWARD, rows, &values);
     run_parameters(self, kind->parameter_tangent_backward,
                    (struct iml_parameter_pass){.rows = self->rows,
                                                .x = at->x,
                                                .y_bar = at->y_bar,
                                                .y_bar_dot = direction->y_bar,
-                                               .out = theta_bar_dot});
+                                               .out = theta_bar_dot},
+                   &values);
     for (size_t i = 0; i < self->outputs; i++) { /* as numbers: a 0 may have either sign */
         if (y_dot[i] != dots.y[i]) return false;
     }

@@ -24,10 +24,11 @@ struct kernel_errors kernel_tolerances(void);
 /* Whether each error is within its tolerance (a NaN is not). */
 bool kernel_errors_pass(const struct kernel_errors *errors);
 
-/* rows, in, out ≤ 11. A kind without parameters takes out = in. */
+/* rows, in, out ≤ 11. All kinds but linear take out = in. is_evaluation: running statistics and no
+ * dropout; else means over the batch, in tiles of two or three rows, and a mask. */
 struct layer_case {
     size_t rows, in, out;
-    bool has_bias;
+    bool has_bias, is_evaluation;
 };
 struct kernel_errors check_layer(const struct iml_layer_kind *kind, const struct layer_case *shape,
                                  uint32_t seed);

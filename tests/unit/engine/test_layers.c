@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../check.h"
+#include "engine/net/evaluator.h"
 #include "imld/random.h"
 #include "layer_check.h"
 #include "net_fixture.h"
@@ -18,8 +19,9 @@ static const double structural = 2e-5;
 #endif
 
 static const struct layer_case shapes[] = {
-    {1, 1, 1, true}, {1, 5, 3, true},  {7, 3, 5, true},   {5, 11, 4, false},
-    {8, 4, 9, true}, {3, 1, 7, false}, {11, 10, 1, true},
+    {1, 1, 1, true, false},   {1, 5, 3, true, false}, {7, 3, 5, true, false},
+    {5, 11, 4, false, false}, {8, 4, 9, true, false}, {3, 1, 7, false, false},
+    {11, 10, 1, true, false},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
@@ -35,12 +37,15 @@ static void test_each_layer(void **state)
 {
     (void)state;
     for (size_t k = 0; iml_layer_kinds[k]; k++) {
-        for (size_t s = 0; s < SHAPES; s++) {
+        for (size_t s = 0; s < 2 * SHAPES; s++) { /* each in training mode, then in evaluation's */
+            struct layer_case shape = shapes[s % SHAPES];
+            shape.is_evaluation = s >= SHAPES;
             const struct kernel_errors errors =
-                check_layer(iml_layer_kinds[k], &shapes[s], (uint32_t)(100 * k + s));
+                check_layer(iml_layer_kinds[k], &shape, (uint32_t)(100 * k + s % SHAPES));
             if (kernel_errors_pass(&errors)) continue;
             print_errors(iml_layer_kinds[k]->name, &errors);
-            fail_msg("at %zu rows, %zu × %zu", shapes[s].rows, shapes[s].in, shapes[s].out);
+            fail_msg("at %zu rows, %zu × %zu%s", shape.rows, shape.in, shape.out,
+                     shape.is_evaluation ? ", evaluation" : "");
         }
     }
 }
@@ -81,13 +86,14 @@ static void test_cross_entropy_far_out(void **state)
 
 /* --- nets of these layers --- */
 
-enum { P_MAX = 96, ROWS_MAX = 71, INPUTS = 5, OUTPUTS = 3 };
+enum { P_MAX = 120, ROWS_MAX = 71, INPUTS = 5, OUTPUTS = 3, STATISTICS_MAX = 22 };
 
 struct problem {
     struct net_fixture fixture;
     size_t size;
     iml_real theta[P_MAX], inputs[ROWS_MAX * INPUTS], weights[ROWS_MAX], diagonal[P_MAX];
     iml_real targets[ROWS_MAX * OUTPUTS];
+    iml_real statistics[STATISTICS_MAX];
     uint32_t labels[ROWS_MAX];
     struct iml_batch batch;
 };
@@ -98,22 +104,26 @@ static void draw(uint32_t index, double low, double high, size_t count, iml_real
     iml_stream_uniform(&stream, low, high, count, out);
 }
 
-static void problem_open(struct problem *self, const struct iml_net_options *options, size_t rows)
+static void problem_open(struct problem *self, const struct iml_net_options *options, size_t rows,
+                         const struct iml_mode *mode)
 {
     memset(self, 0, sizeof *self);
     self->fixture = net_fixture_open(options, rows, 2, NULL);
     self->size = iml_net_parameters(self->fixture.net);
     assert_true(self->size <= P_MAX && rows <= ROWS_MAX);
-    iml_net_initialize(self->fixture.net, 3, self->theta);
+    draw(8, -0.7, 0.7, self->size, self->theta);
     draw(0, -1, 1, rows * INPUTS, self->inputs);
     draw(1, 0, 2, rows, self->weights);
     draw(2, 0, 0.1, self->size, self->diagonal);
     draw(3, -1, 1, rows * OUTPUTS, self->targets);
+    draw(7, 0.5, 1.5, iml_net_statistics(self->fixture.net), self->statistics);
     for (size_t i = 0; i < rows; i++) self->labels[i] = (uint32_t)(i % OUTPUTS);
     self->batch = (struct iml_batch){.rows = rows,
                                      .inputs = self->inputs,
                                      .weights = self->weights,
-                                     .divisor = (double)rows + 2};
+                                     .divisor = (double)rows + 2,
+                                     .mode = *mode};
+    self->batch.mode.statistics = self->statistics;
     if (options->loss == IML_LOSS_SQUARED_ERROR)
         self->batch.targets = self->targets;
     else
@@ -139,10 +149,11 @@ static const struct iml_curvature *linearize(struct problem *self)
     return curvature;
 }
 
-static void check_product(struct problem *self)
+static void check_product(struct problem *self, enum iml_curvature_kind kind)
 {
     const size_t n = self->size;
-    const struct iml_curvature *curvature = linearize(self);
+    (void)linearize(self);
+    const struct iml_curvature *curvature = iml_linearized(self->fixture.evaluator, kind);
     iml_real u[P_MAX], w[P_MAX], hu[P_MAX], hw[P_MAX], mix[P_MAX], h_mix[P_MAX], again[P_MAX];
     draw(4, -1, 1, n, u);
     draw(5, -1, 1, n, w);
@@ -185,13 +196,60 @@ static double loss_at(struct problem *self, double h, const iml_real *u, double 
     return result.loss + regularizer;
 }
 
+enum { SIGNS_MAX = 2 * 11 * ROWS_MAX };
+
+/* Which values of relu and leaky_relu are above 0 at θ + h·u: on the other side of a kink is
+ * another smooth function. */
+static void signs_at(struct problem *self, double h, const iml_real *u, bool *signs,
+                     double *gradient)
+{
+    const struct iml_evaluator *evaluator = self->fixture.evaluator;
+    size_t count = 0;
+    (void)loss_at(self, h, u, gradient);
+    for (size_t l = 0; l < evaluator->net->layer_count; l++) {
+        const struct iml_layer *layer = &evaluator->net->layers[l];
+        if (layer->kind != &iml_relu && layer->kind != &iml_leaky_relu) continue;
+        for (size_t i = 0; i < self->batch.rows * layer->out; i++)
+            signs[count++] = evaluator->edges[l + 1].value[i] > 0;
+    }
+    assert_true(count <= SIGNS_MAX);
+}
+
+/* |g·u| ≥ ‖g‖/5: not so near to orthogonal that the slope's relative error is rounding. */
+static bool is_steep(size_t n, const double *g, const iml_real *u)
+{
+    double slope = 0, squares = 0;
+    for (size_t j = 0; j < n; j++) {
+        slope += g[j] * (double)u[j];
+        squares += g[j] * g[j];
+    }
+    return fabs(slope) >= sqrt(squares) / 5;
+}
+
+/* A direction along which no kink is within the longest step, and the loss changes. */
+static void draw_smooth_direction(struct problem *self, double longest, iml_real *u)
+{
+    bool here[SIGNS_MAX] = {false}, above[SIGNS_MAX] = {false}, below[SIGNS_MAX] = {false};
+    double gradient[P_MAX];
+    for (uint32_t index = 100; index < 200; index++) {
+        draw(index, -1, 1, self->size, u);
+        signs_at(self, longest, u, above, gradient);
+        signs_at(self, -longest, u, below, gradient);
+        signs_at(self, 0, u, here, gradient);
+        if (is_steep(self->size, gradient, u) && memcmp(here, above, sizeof here) == 0 &&
+            memcmp(here, below, sizeof here) == 0)
+            return;
+    }
+    fail_msg("no smooth direction");
+}
+
 /* Gradient and product against differences of loss and gradient along one direction. */
 static void check_differences(struct problem *self)
 {
     const size_t n = self->size;
     iml_real u[P_MAX], hu[P_MAX];
     double g[P_MAX], above[P_MAX], below[P_MAX], product[P_MAX], slopes[2], products[2][P_MAX];
-    draw(6, -1, 1, n, u);
+    draw_smooth_direction(self, 2e-5, u);
     const struct iml_curvature *curvature = linearize(self);
     curvature->apply(curvature, u, hu);
     for (size_t k = 0; k < 2; k++) {
@@ -211,23 +269,100 @@ static void check_differences(struct problem *self)
     check_vectors_close(n, product, products[0], 1e-6);
 }
 
+/* Row i of H_ℓ, the Hessian of the loss in z, by its formula: (wᵢ/N)(diag p − ppᵀ), or (wᵢ/N)I. */
+static void loss_hessian(const struct problem *self, const iml_real *logits, size_t i,
+                         double h[OUTPUTS][OUTPUTS])
+{
+    const double scale = (double)self->weights[i] / self->batch.divisor;
+    double p[OUTPUTS], sum = 0;
+    for (size_t a = 0; a < OUTPUTS; a++) sum += p[a] = exp((double)logits[i * OUTPUTS + a]);
+    for (size_t a = 0; a < OUTPUTS; a++) {
+        for (size_t b = 0; b < OUTPUTS; b++) {
+            const double same = a == b ? 1 : 0;
+            h[a][b] = self->batch.labels ? scale * p[a] / sum * (same - p[b] / sum) : scale * same;
+        }
+    }
+}
+
+/* Gu against JᵀH_ℓJu + Du. J column by column: ż for a unit vector, which a product leaves in the
+ * last edge; no backward pass takes part. */
+static void check_gauss_newton(struct problem *self)
+{
+    const size_t n = self->size, outputs = self->batch.rows * OUTPUTS;
+    static double jacobian[P_MAX][ROWS_MAX * OUTPUTS], above[ROWS_MAX * OUTPUTS];
+    static iml_real logits[ROWS_MAX * OUTPUTS];
+    iml_real u[P_MAX], gu[P_MAX], unit[P_MAX];
+    double got[P_MAX], expected[P_MAX];
+    struct iml_batch_result result;
+    struct iml_error error = {0};
+    struct iml_evaluator *evaluator = self->fixture.evaluator;
+    assert_int_equal(
+        iml_evaluate(evaluator, self->theta, &self->batch, &result, NULL, logits, &error), IML_OK);
+    (void)linearize(self);
+    const struct iml_curvature *g = iml_linearized(evaluator, IML_CURVATURE_GAUSS_NEWTON);
+    const iml_real *z_dot = evaluator->edges[evaluator->net->layer_count].tangent;
+    draw(4, -1, 1, n, u);
+    memset(above, 0, sizeof above);
+    for (size_t j = 0; j < n; j++) {
+        memset(unit, 0, sizeof unit);
+        unit[j] = 1;
+        g->apply(g, unit, gu);
+        for (size_t i = 0; i < outputs; i++) {
+            jacobian[j][i] = (double)z_dot[i];
+            above[i] += jacobian[j][i] * (double)u[j];
+        }
+    }
+    for (size_t j = 0; j < n; j++) expected[j] = (double)self->diagonal[j] * (double)u[j];
+    for (size_t i = 0; i < self->batch.rows; i++) {
+        double h[OUTPUTS][OUTPUTS];
+        loss_hessian(self, logits, i, h);
+        for (size_t a = 0; a < OUTPUTS; a++) {
+            double bar = 0;
+            for (size_t b = 0; b < OUTPUTS; b++) bar += h[a][b] * above[i * OUTPUTS + b];
+            for (size_t j = 0; j < n; j++) expected[j] += jacobian[j][i * OUTPUTS + a] * bar;
+        }
+    }
+    g->apply(g, u, gu);
+    for (size_t j = 0; j < n; j++) got[j] = (double)gu[j];
+    check_vectors_close(n, got, expected, is_double ? 1e-11 : 1e-4);
+}
+
+/* Trial i of those below: all activations, losses, depths, with and without bias, batch norm,
+ * dropout. */
+static struct iml_net_options options_of(size_t i)
+{
+    static const enum iml_activation activations[] = {IML_ACTIVATION_RELU, IML_ACTIVATION_TANH,
+                                                      IML_ACTIVATION_LEAKY_RELU};
+    return (struct iml_net_options){
+        .inputs = INPUTS,
+        .hidden = {7, 4},
+        .hidden_count = i / 6 % 3,
+        .outputs = OUTPUTS,
+        .activation = activations[i % 3],
+        .loss = i / 3 % 2 ? IML_LOSS_CROSS_ENTROPY : IML_LOSS_SQUARED_ERROR,
+        .has_bias = i % 5 != 4,
+        .slope = 0.1,
+        .has_batch_norm = i % 7 < 4,
+        .epsilon = 0.1,
+        .dropout = i % 11 < 5 ? 0.3 : 0,
+    };
+}
+
 static void test_nets_of_each_layer(void **state)
 {
     (void)state;
     static const size_t rows[] = {1, 2, 7, 64, 71};
+    static const struct iml_mode modes[] = {
+        {.batch_norm = IML_BATCH_NORM_RUNNING},
+        {.batch_norm = IML_BATCH_NORM_BATCH, .dropout = {.is_on = true, .seed = 1, .pass = 2}},
+    };
     static struct problem problem;
-    for (size_t i = 0; i < 2 * 2 * 3 * 5; i++) {
-        const struct iml_net_options options = {
-            .inputs = INPUTS,
-            .hidden = {7, 4},
-            .hidden_count = i / 4 % 3,
-            .outputs = OUTPUTS,
-            .activation = i % 2 ? IML_ACTIVATION_TANH : IML_ACTIVATION_RELU,
-            .loss = i / 2 % 2 ? IML_LOSS_CROSS_ENTROPY : IML_LOSS_SQUARED_ERROR,
-            .has_bias = i % 5 != 4,
-        };
-        problem_open(&problem, &options, rows[i / 12]);
-        check_product(&problem);
+    for (size_t i = 0; i < 2 * 18 * 5; i++) {
+        const struct iml_net_options options = options_of(i / 2);
+        problem_open(&problem, &options, rows[i / 36], &modes[i % 2]);
+        check_product(&problem, IML_CURVATURE_HESSIAN);
+        check_product(&problem, IML_CURVATURE_GAUSS_NEWTON);
+        check_gauss_newton(&problem);
         if (is_double) check_differences(&problem);
         net_fixture_close(&problem.fixture);
     }
@@ -262,6 +397,32 @@ static void wrong_parameters(const struct iml_layer *layer, const struct iml_par
     iml_linear.parameter_tangent_backward(layer, &without);
 }
 
+static void wrong_batch_norm_tangent_backward(const struct iml_layer *layer,
+                                              const struct iml_row_pass *pass)
+{
+    struct iml_row_pass without = *pass; /* −x̂⟨ġx̂ + gx̂̇⟩ is missing */
+    iml_real means[2 * 11] = {0};
+    memcpy(means, pass->means[IML_PHASE_TANGENT_BACKWARD], layer->out * sizeof *means);
+    without.means[IML_PHASE_TANGENT_BACKWARD] = means;
+    iml_batch_norm.tangent_backward(layer, &without);
+}
+
+static void wrong_scale(const struct iml_layer *layer, const struct iml_parameter_pass *pass)
+{
+    struct iml_parameter_pass without = *pass; /* x̂̇ as if the means were constants */
+    const iml_real zero[2 * 11] = {0};
+    without.means[IML_PHASE_TANGENT] = zero;
+    iml_batch_norm.parameter_tangent_backward(layer, &without);
+}
+
+/* Of the batch's sums the last tile's is left out. */
+static void wrong_settle(const struct iml_layer *layer, const struct iml_settling *settling)
+{
+    struct iml_settling without = *settling;
+    if (without.phase == IML_PHASE_BACKWARD) without.tiles--;
+    iml_batch_norm.sums->settle(layer, &without);
+}
+
 static void wrong_relu_backward(const struct iml_layer *layer, const struct iml_row_pass *pass)
 {
     for (size_t i = 0; pass->x_bar && i < pass->rows * layer->in; i++)
@@ -282,7 +443,7 @@ static void wrong_loss(const struct iml_loss_row *row, const iml_real *z_dot, im
 
 static struct kernel_errors errors_of_mutant(const struct iml_layer_kind *kind)
 {
-    return check_layer(kind, &(struct layer_case){5, 4, 3, true}, 1);
+    return check_layer(kind, &(struct layer_case){5, 4, 3, true, false}, 1);
 }
 
 /* The faults that only differences see: judged in double alone. */
@@ -290,11 +451,14 @@ static void test_checker_finds_wrong_second_derivatives(void **state)
 {
     (void)state;
     if (!is_double) skip(); /* differences in float are not judged, so nothing could be found */
-    struct iml_layer_kind mutants[] = {iml_tanh, iml_linear, iml_linear};
+    struct iml_layer_kind mutants[] = {iml_tanh, iml_linear, iml_linear, iml_batch_norm,
+                                       iml_batch_norm};
     mutants[0].tangent_backward = wrong_tanh_tangent_backward;
     mutants[1].tangent_backward = wrong_linear_tangent_backward;
     mutants[2].parameter_tangent_backward = wrong_parameters;
-    for (size_t i = 0; i < 3; i++) {
+    mutants[3].tangent_backward = wrong_batch_norm_tangent_backward;
+    mutants[4].parameter_tangent_backward = wrong_scale;
+    for (size_t i = 0; i < sizeof mutants / sizeof *mutants; i++) {
         struct kernel_errors errors = errors_of_mutant(&mutants[i]);
         assert_true(errors.tangent_backward > 0.05);
         assert_false(kernel_errors_pass(&errors));
@@ -319,6 +483,13 @@ static void test_checker_finds_wrong_first_derivatives(void **state)
     assert_false(kernel_errors_pass(&errors));
     mutant = iml_relu;
     mutant.tangent = wrong_relu_tangent;
+    errors = errors_of_mutant(&mutant);
+    assert_true(errors.adjoint > 1e-3);
+    assert_false(kernel_errors_pass(&errors));
+    struct iml_sums_kind sums = *iml_batch_norm.sums;
+    sums.settle = wrong_settle;
+    mutant = iml_batch_norm;
+    mutant.sums = &sums;
     errors = errors_of_mutant(&mutant);
     assert_true(errors.adjoint > 1e-3);
     assert_false(kernel_errors_pass(&errors));

@@ -108,7 +108,7 @@ static const iml_real *diagonal_of(const struct problem *self, const char *secti
     return d;
 }
 
-/* Loss, gradient and Hessian product of a section: "data" or a knowledge. */
+/* Loss, gradient and both products of a section: "data" or a knowledge. */
 static void check_section(struct problem *self, const char *section)
 {
     char path[64];
@@ -143,6 +143,14 @@ static void check_section(struct problem *self, const char *section)
     /* ż of that product lies in the last edge, for all rows */
     check_at(self, "data/tangent_logits", ROWS * CLASSES,
              evaluator->edges[evaluator->net->layer_count].tangent);
+
+    const struct iml_curvature *gauss_newton =
+        iml_linearized(evaluator, IML_CURVATURE_GAUSS_NEWTON);
+    gauss_newton->apply(gauss_newton, u, again);
+    (void)snprintf(path, sizeof path, "%s/gauss_newton_product", section);
+    check_theta_at(self, path, again);
+    curvature->apply(curvature, u, again); /* the other matrix is still there */
+    assert_memory_equal(again, hu, sizeof hu);
 }
 
 static void check_logits_and_losses(struct problem *self)

@@ -10,20 +10,34 @@
 
 enum { ROWS = 203, INPUTS = 37, OUTPUTS = 10 };
 
-static const struct iml_net_options options = {
-    .inputs = INPUTS,
-    .hidden = {150, 33},
-    .hidden_count = 2,
-    .outputs = OUTPUTS,
-    .activation = IML_ACTIVATION_TANH,
-    .loss = IML_LOSS_CROSS_ENTROPY,
-    .has_bias = true,
+/* A net in one stage, and one whose stages end at batch norm. */
+static const struct iml_net_options nets[] = {
+    {.inputs = INPUTS,
+     .hidden = {150, 33},
+     .hidden_count = 2,
+     .outputs = OUTPUTS,
+     .activation = IML_ACTIVATION_TANH,
+     .loss = IML_LOSS_CROSS_ENTROPY,
+     .has_bias = true},
+    {.inputs = INPUTS,
+     .hidden = {150, 33},
+     .hidden_count = 2,
+     .outputs = OUTPUTS,
+     .activation = IML_ACTIVATION_LEAKY_RELU,
+     .loss = IML_LOSS_CROSS_ENTROPY,
+     .has_bias = true,
+     .slope = 0.1,
+     .has_batch_norm = true,
+     .epsilon = 1e-3,
+     .dropout = 0.2},
 };
+enum { NETS = sizeof nets / sizeof nets[0] };
 
 /* What one step computes. */
 struct outcome {
     size_t size;
-    iml_real *gradient, *product; /* P each */
+    iml_real *gradient, *product, *gauss_newton; /* P each */
+    iml_real statistics[2 * (150 + 33)];
     iml_real tangents[ROWS], losses[ROWS];
     double loss, loss_sum;
     size_t correct;
@@ -46,11 +60,11 @@ static iml_real *draw(uint32_t index, double low, double high, size_t count)
     return numbers;
 }
 
-static struct run *run_open(unsigned threads, const atomic_bool *cancel)
+static struct run *run_open(size_t net, unsigned threads, const atomic_bool *cancel)
 {
     struct run *self = calloc(1, sizeof *self);
     assert_non_null(self);
-    self->fixture = net_fixture_open(&options, ROWS, threads, cancel);
+    self->fixture = net_fixture_open(&nets[net], ROWS, threads, cancel);
     const size_t size = iml_net_parameters(self->fixture.net);
     self->theta = draw(0, -0.3, 0.3, size);
     self->u = draw(1, -1, 1, size);
@@ -65,7 +79,9 @@ static struct run *run_open(unsigned threads, const atomic_bool *cancel)
                                      .inputs = self->inputs,
                                      .labels = self->labels,
                                      .weights = self->weights,
-                                     .divisor = ROWS};
+                                     .divisor = ROWS,
+                                     .mode = {.batch_norm = IML_BATCH_NORM_BATCH,
+                                              .dropout = {.is_on = true, .seed = 6, .pass = 1}}};
     return self;
 }
 
@@ -85,7 +101,8 @@ static struct outcome *outcome_new(const struct run *run)
     self->size = iml_net_parameters(run->fixture.net);
     self->gradient = calloc(self->size, sizeof *self->gradient);
     self->product = calloc(self->size, sizeof *self->product);
-    assert_true(self->gradient && self->product);
+    self->gauss_newton = calloc(self->size, sizeof *self->gauss_newton);
+    assert_true(self->gradient && self->product && self->gauss_newton);
     return self;
 }
 
@@ -93,6 +110,7 @@ static void outcome_free(struct outcome *self)
 {
     free(self->gradient);
     free(self->product);
+    free(self->gauss_newton);
     free(self);
 }
 
@@ -110,7 +128,11 @@ static enum iml_code compute(struct run *run, struct outcome *out)
                              &result, &curvature, &error);
     if (code != IML_OK) return code;
     curvature->apply(curvature, run->u, out->product);
+    curvature = iml_linearized(evaluator, IML_CURVATURE_GAUSS_NEWTON);
+    curvature->apply(curvature, run->u, out->gauss_newton);
     if (iml_curvature_is_cancelled(curvature)) return IML_ERROR_CANCELLED;
+    memset(out->statistics, 0, sizeof out->statistics);
+    iml_update_statistics(evaluator, 0.1, out->statistics);
     code = iml_loss_tangents(evaluator, run->u, out->tangents, &error);
     out->loss = result.loss;
     out->loss_sum = result.loss_sum;
@@ -122,6 +144,8 @@ static void check_same(const struct outcome *a, const struct outcome *b)
 {
     assert_memory_equal(a->gradient, b->gradient, a->size * sizeof *a->gradient);
     assert_memory_equal(a->product, b->product, a->size * sizeof *a->product);
+    assert_memory_equal(a->gauss_newton, b->gauss_newton, a->size * sizeof *a->gauss_newton);
+    assert_memory_equal(a->statistics, b->statistics, sizeof a->statistics);
     assert_memory_equal(a->tangents, b->tangents, sizeof a->tangents);
     assert_memory_equal(a->losses, b->losses, sizeof a->losses);
     assert_memory_equal(&a->loss, &b->loss, sizeof a->loss);
@@ -129,9 +153,9 @@ static void check_same(const struct outcome *a, const struct outcome *b)
     assert_int_equal(a->correct, b->correct);
 }
 
-static struct outcome *with_threads(unsigned threads)
+static struct outcome *with_threads(size_t net, unsigned threads)
 {
-    struct run *run = run_open(threads, NULL);
+    struct run *run = run_open(net, threads, NULL);
     struct outcome *out = outcome_new(run);
     assert_int_equal(compute(run, out), IML_OK);
     run_close(run);
@@ -141,14 +165,16 @@ static struct outcome *with_threads(unsigned threads)
 static void test_any_number_of_threads(void **state)
 {
     (void)state;
-    struct outcome *one = with_threads(1);
     const unsigned teams[] = {2, 3, 4};
-    for (size_t i = 0; i < 3; i++) {
-        struct outcome *other = with_threads(teams[i]);
-        check_same(one, other);
-        outcome_free(other);
+    for (size_t net = 0; net < NETS; net++) {
+        struct outcome *one = with_threads(net, 1);
+        for (size_t i = 0; i < 3; i++) {
+            struct outcome *other = with_threads(net, teams[i]);
+            check_same(one, other);
+            outcome_free(other);
+        }
+        outcome_free(one);
     }
-    outcome_free(one);
 }
 
 /* Raises the flag from outside while steps are computed, until one was cut short. */
@@ -158,12 +184,11 @@ static void *raise_flag(void *argument)
     return NULL;
 }
 
-static void test_cancel_and_redo(void **state)
+static void cancel_and_redo(size_t net)
 {
-    (void)state;
-    struct outcome *undisturbed = with_threads(1);
+    struct outcome *undisturbed = with_threads(net, 1);
     atomic_bool cancel = false;
-    struct run *run = run_open(2, &cancel);
+    struct run *run = run_open(net, 2, &cancel);
     struct outcome *out = outcome_new(run);
     pthread_t other;
     assert_int_equal(pthread_create(&other, NULL, raise_flag, &cancel), 0);
@@ -185,6 +210,12 @@ static void test_cancel_and_redo(void **state)
     run_close(run);
 }
 
+static void test_cancel_and_redo(void **state)
+{
+    (void)state;
+    for (size_t net = 0; net < NETS; net++) cancel_and_redo(net);
+}
+
 struct beside {
     struct run *run;
     struct outcome *out;
@@ -201,11 +232,11 @@ static void *compute_often(void *argument)
 static void test_two_runs_side_by_side(void **state)
 {
     (void)state;
-    struct outcome *alone = with_threads(1);
+    struct outcome *alone = with_threads(1, 1);
     struct beside runs[2];
     pthread_t threads[2];
     for (unsigned i = 0; i < 2; i++) {
-        runs[i].run = run_open(i + 1, NULL);
+        runs[i].run = run_open(1, i + 1, NULL);
         runs[i].out = outcome_new(runs[i].run);
         runs[i].code = IML_OK;
         assert_int_equal(pthread_create(&threads[i], NULL, compute_often, &runs[i]), 0);

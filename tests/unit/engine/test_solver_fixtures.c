@@ -175,11 +175,23 @@ static void test_entries_on_dense_matrices(void **state)
     assert_int_equal(check_dense_section("logistic.json", "l2_per_parameter", 21), 27);
 }
 
-static size_t check_mlp(const char *name)
+/* All solvers on a matrix of the linearization. */
+static size_t check_matrix(const struct net_fixture *fixture, enum iml_curvature_kind kind,
+                           const iml_real *v, const json_t *entries)
 {
     static struct dense matrix;
-    static struct problem_batch train;
     unsigned products = 0;
+    const struct iml_curvature *curvature = iml_linearized(fixture->evaluator, kind);
+    dense_from_curvature(&matrix, curvature, &products);
+    const struct setting on = {
+        .curvature = curvature, .dense = &matrix, .net = fixture->net, .v = v, .tolerance = 1e-11};
+    return check_entries(&on, entries);
+}
+
+/* Entries of the Hessian and of the Gauss–Newton matrix. */
+static size_t check_mlp(const char *name)
+{
+    static struct problem_batch train;
     json_t *root = fixture_load("mlp.json");
     const json_t *json = fixture_at(root, name);
     const struct iml_net_options options = mlp_options(json);
@@ -204,10 +216,10 @@ static size_t check_mlp(const char *name)
     assert_int_equal(iml_linearize(fixture.evaluator, theta, &train.batch, knowledge.diagonal, NULL,
                                    &result, &curvature, &error),
                      IML_OK);
-    dense_from_curvature(&matrix, curvature, &products);
-    const struct setting on = {
-        .curvature = curvature, .dense = &matrix, .net = fixture.net, .v = v, .tolerance = 1e-11};
-    const size_t checked = check_entries(&on, fixture_at(json, "hessian_solvers"));
+    const size_t checked =
+        check_matrix(&fixture, IML_CURVATURE_HESSIAN, v, fixture_at(json, "hessian_solvers")) +
+        check_matrix(&fixture, IML_CURVATURE_GAUSS_NEWTON, v,
+                     fixture_at(json, "gauss_newton_solvers"));
     iml_arena_close(&arena);
     net_fixture_close(&fixture);
     json_decref(root);
@@ -217,9 +229,9 @@ static size_t check_mlp(const char *name)
 static void test_entries_on_the_engine_s_own_curvature(void **state)
 {
     (void)state;
-    assert_int_equal(check_mlp("tanh"), 24);
-    assert_int_equal(check_mlp("relu"), 24);
-    assert_int_equal(check_mlp("tanh_soft_targets"), 24);
+    assert_int_equal(check_mlp("tanh"), 24 + 9);
+    assert_int_equal(check_mlp("relu"), 24 + 9);
+    assert_int_equal(check_mlp("tanh_soft_targets"), 24 + 9);
 }
 
 int main(void)

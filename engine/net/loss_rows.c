@@ -1,0 +1,92 @@
+/* loss_rows.c: the loss of each row of a tile, and its derivatives; see evaluator.h. */
+#include <string.h>
+
+#include "engine/net/evaluator.h"
+
+static struct iml_loss_row loss_row(const struct iml_pass *pass, size_t row)
+{
+    const struct iml_evaluator *self = pass->evaluator;
+    const struct iml_batch *batch = pass->batch;
+    const size_t outputs = self->net->options.outputs;
+    const double weight = batch->weights ? (double)batch->weights[row] : 1;
+    return (struct iml_loss_row){
+        .outputs = outputs,
+        .z = iml_edge_value(pass, self->net->layer_count) + row * outputs,
+        .targets = batch->targets ? batch->targets + row * outputs : NULL,
+        .label = batch->labels ? batch->labels[row] : 0,
+        .scale = weight / batch->divisor,
+        .kept = self->kept + row * outputs,
+    };
+}
+
+static size_t first_largest(const struct iml_loss_row *row)
+{
+    size_t best = 0;
+    for (size_t c = 1; c < row->outputs; c++) {
+        if (row->z[c] > row->z[best]) best = c;
+    }
+    return best;
+}
+
+/* The label, or the first largest target. */
+static size_t wanted_class(const struct iml_loss_row *row)
+{
+    if (!row->targets) return row->label;
+    size_t best = 0;
+    for (size_t c = 1; c < row->outputs; c++) {
+        if (row->targets[c] > row->targets[best]) best = c;
+    }
+    return best;
+}
+
+void iml_loss_rows_value(const struct iml_tile *tile)
+{
+    const struct iml_pass *pass = tile->pass;
+    const struct iml_loss_kind *kind = pass->evaluator->net->loss;
+    struct iml_tile_result result = {0};
+    for (size_t r = tile->first; r < tile->first + tile->rows; r++) {
+        const struct iml_loss_row row = loss_row(pass, r);
+        const double loss = kind->value(&row);
+        result.loss += (pass->batch->weights ? (double)pass->batch->weights[r] : 1) * loss;
+        result.loss_sum += loss;
+        result.correct += first_largest(&row) == wanted_class(&row);
+        if (pass->losses) pass->losses[r] = (iml_real)loss;
+        if (pass->logits)
+            memcpy(pass->logits + r * row.outputs, row.z, row.outputs * sizeof *row.z);
+    }
+    pass->evaluator->results[tile->index] = result;
+}
+
+void iml_loss_rows_backward(const struct iml_tile *tile)
+{
+    const struct iml_net *net = tile->pass->evaluator->net;
+    iml_real *z_bar = tile->pass->evaluator->edges[net->layer_count].adjoint;
+    iml_loss_rows_value(tile);
+    for (size_t r = tile->first; r < tile->first + tile->rows; r++) {
+        const struct iml_loss_row row = loss_row(tile->pass, r);
+        net->loss->backward(&row, z_bar + r * row.outputs);
+    }
+}
+
+void iml_loss_rows_tangent(const struct iml_tile *tile)
+{
+    const struct iml_pass *pass = tile->pass;
+    const struct iml_net *net = pass->evaluator->net;
+    const iml_real *z_dot = pass->evaluator->edges[net->layer_count].tangent;
+    for (size_t r = tile->first; pass->losses && r < tile->first + tile->rows; r++) {
+        const struct iml_loss_row row = loss_row(pass, r);
+        pass->losses[r] = (iml_real)net->loss->tangent(&row, z_dot + r * row.outputs);
+    }
+}
+
+void iml_loss_rows_tangent_backward(const struct iml_tile *tile)
+{
+    const struct iml_pass *pass = tile->pass;
+    const struct iml_net *net = pass->evaluator->net;
+    const struct iml_edge *z = &pass->evaluator->edges[net->layer_count];
+    for (size_t r = tile->first; r < tile->first + tile->rows; r++) {
+        const struct iml_loss_row row = loss_row(pass, r);
+        net->loss->tangent_backward(&row, z->tangent + r * row.outputs,
+                                    z->adjoint_tangent + r * row.outputs);
+    }
+}

@@ -1,0 +1,214 @@
+/* walk.c: the ways of a tile of rows through a net: up, over the loss, and down; see evaluator.h.
+ *
+ * A way is a row of steps. With L layers: step k < L is layer k upwards, step L the loss, step L +
+ * i is layer L − i downwards. Before each step that needs sums over the batch a stage ends: one
+ * pass of the team, in which each tile takes the stage's steps and then gathers its sums; a
+ * barrier; the sums are added in tile order. A gradient of linear, batch norm, relu, linear:
+ *
+ *   stage 1:  linear, gather
+ *   stage 2:  batch norm, relu, linear, loss, linear down, relu down, gather
+ *   stage 3:  batch norm down, linear down
+ */
+#include <string.h>
+
+#include "engine/net/evaluator.h"
+
+struct way {
+    enum iml_phase up, down;
+    bool goes_down;
+    bool is_on_tangents; /* down: ȳ and x̄ are the adjoint tangents */
+    void (*at_loss)(const struct iml_tile *tile);
+};
+
+static const struct way forward = {.up = IML_PHASE_FORWARD, .at_loss = iml_loss_rows_value};
+static const struct way gradient = {.up = IML_PHASE_FORWARD,
+                                    .down = IML_PHASE_BACKWARD,
+                                    .goes_down = true,
+                                    .at_loss = iml_loss_rows_backward};
+static const struct way tangent = {.up = IML_PHASE_TANGENT, .at_loss = iml_loss_rows_tangent};
+static const struct way product = {.up = IML_PHASE_TANGENT,
+                                   .down = IML_PHASE_TANGENT_BACKWARD,
+                                   .goes_down = true,
+                                   .at_loss = iml_loss_rows_tangent_backward};
+static const struct way gauss_newton = {.up = IML_PHASE_TANGENT,
+                                        .down = IML_PHASE_BACKWARD,
+                                        .goes_down = true,
+                                        .is_on_tangents = true,
+                                        .at_loss = iml_loss_rows_tangent_backward};
+
+/* Steps from … to − 1 of a way, and the sums that step `to` needs if there is one. */
+struct stage {
+    const struct iml_pass *pass;
+    const struct way *way;
+    size_t from, to;
+};
+
+static size_t length_of(const struct iml_pass *pass, const struct way *way)
+{
+    const size_t layers = pass->evaluator->net->layer_count;
+    return way->goes_down ? 2 * layers + 1 : layers + 1;
+}
+
+/* The layer of a step that is not the loss. */
+static size_t layer_of(const struct iml_pass *pass, size_t step)
+{
+    const size_t layers = pass->evaluator->net->layer_count;
+    return step < layers ? step : 2 * layers - step;
+}
+
+static enum iml_phase phase_of(const struct iml_pass *pass, const struct way *way, size_t step)
+{
+    return step < pass->evaluator->net->layer_count ? way->up : way->down;
+}
+
+/* Where the means of a step lie: Gauss–Newton leaves those of the linearization's ȳ alone. */
+static enum iml_phase slot_of(const struct way *way, enum iml_phase phase)
+{
+    return way->is_on_tangents && phase == way->down ? IML_PHASE_TANGENT_BACKWARD : phase;
+}
+
+/* --- one tile --- */
+
+/* Where row `first` of an array of that width starts; NULL stays NULL. */
+static iml_real *at_row(iml_real *array, size_t first, size_t width)
+{
+    return array ? array + first * width : NULL;
+}
+
+static struct iml_row_pass layer_rows(const struct iml_tile *tile, const struct way *way, size_t l)
+{
+    const struct iml_pass *pass = tile->pass;
+    const struct iml_evaluator *self = pass->evaluator;
+    const struct iml_layer *layer = &self->net->layers[l];
+    const struct iml_edge *in = &self->edges[l], *out = in + 1;
+    iml_real *y_bar = way->is_on_tangents ? out->adjoint_tangent : out->adjoint;
+    iml_real *x_bar = way->is_on_tangents ? in->adjoint_tangent : in->adjoint;
+    struct iml_row_pass rows = {
+        .rows = tile->rows,
+        .theta = pass->theta + layer->offset,
+        .u = pass->u ? pass->u + layer->offset : NULL,
+        .x = iml_edge_value(pass, l) + tile->first * in->width,
+        .y = at_row(out->value, tile->first, out->width),
+        .x_dot = at_row(in->tangent, tile->first, in->width),
+        .y_dot = at_row(out->tangent, tile->first, out->width),
+        .y_bar = at_row(y_bar, tile->first, out->width),
+        .x_bar = at_row(x_bar, tile->first, in->width),
+        .y_bar_dot = at_row(out->adjoint_tangent, tile->first, out->width),
+        .x_bar_dot = at_row(in->adjoint_tangent, tile->first, in->width),
+        .kept = at_row(self->memory[l].kept, tile->first, out->width),
+        .first_row = tile->first,
+        .mode = &pass->batch->mode,
+    };
+    for (enum iml_phase phase = 0; layer->kind->sums && phase < IML_PHASES; phase++)
+        rows.means[phase] = iml_means(self, l, slot_of(way, phase));
+    return rows;
+}
+
+static void take_step(const struct iml_tile *tile, const struct way *way, size_t step)
+{
+    const struct iml_net *net = tile->pass->evaluator->net;
+    if (step == net->layer_count) {
+        way->at_loss(tile);
+        return;
+    }
+    const size_t l = layer_of(tile->pass, step);
+    const struct iml_layer_kind *kind = net->layers[l].kind;
+    const struct iml_row_pass rows = layer_rows(tile, way, l);
+    iml_row_kernel *const kernels[IML_PHASES] = {
+        [IML_PHASE_FORWARD] = kind->forward,
+        [IML_PHASE_BACKWARD] = kind->backward,
+        [IML_PHASE_TANGENT] = kind->tangent,
+        [IML_PHASE_TANGENT_BACKWARD] = kind->tangent_backward,
+    };
+    kernels[phase_of(tile->pass, way, step)](&net->layers[l], &rows);
+}
+
+/* The tile's part of the sums that a step needs. */
+static void gather(const struct iml_tile *tile, const struct way *way, size_t step)
+{
+    const struct iml_evaluator *self = tile->pass->evaluator;
+    const size_t l = layer_of(tile->pass, step);
+    const struct iml_layer *layer = &self->net->layers[l];
+    const struct iml_row_pass rows = layer_rows(tile, way, l);
+    double *sums = self->sums + tile->index * 2 * layer->out;
+    memset(sums, 0, 2 * layer->out * sizeof *sums);
+    layer->kind->sums->gather[phase_of(tile->pass, way, step)](layer, &rows, sums);
+}
+
+static void stage_task(void *context, size_t i, unsigned worker)
+{
+    (void)worker;
+    const struct stage *stage = context;
+    const struct iml_pass *pass = stage->pass;
+    struct iml_tile tile = {.pass = pass, .index = i};
+    iml_tile_range(pass->batch->rows, iml_evaluator_row_tiles(pass->batch), i, &tile.first,
+                   &tile.rows);
+    for (size_t step = stage->from; step < stage->to; step++) take_step(&tile, stage->way, step);
+    if (stage->to < length_of(pass, stage->way)) gather(&tile, stage->way, stage->to);
+}
+
+/* --- a whole way --- */
+
+/* The first step from `step` on that needs sums, or the way's length. */
+static size_t next_cut(const struct iml_pass *pass, const struct way *way, size_t step)
+{
+    const size_t length = length_of(pass, way);
+    for (; step < length; step++) {
+        const bool is_loss = step == pass->evaluator->net->layer_count;
+        if (!is_loss && iml_needs_sums(pass, layer_of(pass, step))) break;
+    }
+    return step;
+}
+
+static bool go(const struct iml_pass *pass, const struct way *way)
+{
+    const size_t tiles = iml_evaluator_row_tiles(pass->batch);
+    struct stage stage = {.pass = pass, .way = way, .to = next_cut(pass, way, 0)};
+    while (iml_team_run(pass->evaluator->team, tiles, stage_task, &stage)) {
+        if (stage.to == length_of(pass, way)) return true;
+        const enum iml_phase phase = phase_of(pass, way, stage.to);
+        iml_settle(pass, layer_of(pass, stage.to), phase, slot_of(way, phase),
+                   pass->evaluator->sums);
+        stage.from = stage.to;
+        stage.to = next_cut(pass, way, stage.from + 1);
+    }
+    return false;
+}
+
+/* The means of layers that take none from this batch: all phases. */
+static void settle_from_mode(const struct iml_pass *pass)
+{
+    const struct iml_net *net = pass->evaluator->net;
+    for (size_t l = 0; l < net->layer_count; l++) {
+        if (!net->layers[l].kind->sums || iml_needs_sums(pass, l)) continue;
+        for (enum iml_phase phase = 0; phase < IML_PHASES; phase++)
+            iml_settle(pass, l, phase, phase, NULL);
+    }
+}
+
+bool iml_pass_forward(const struct iml_pass *pass)
+{
+    settle_from_mode(pass);
+    return go(pass, &forward);
+}
+
+bool iml_pass_gradient_rows(const struct iml_pass *pass)
+{
+    settle_from_mode(pass);
+    return go(pass, &gradient);
+}
+
+bool iml_pass_tangent(const struct iml_pass *pass)
+{
+    return go(pass, &tangent);
+}
+
+bool iml_pass_product_rows(const struct iml_pass *pass)
+{
+    return go(pass, &product);
+}
+
+bool iml_pass_gauss_newton_rows(const struct iml_pass *pass)
+{
+    return go(pass, &gauss_newton);
+}
