@@ -148,6 +148,7 @@ static void test_normal(void **state)
     const double angle = 2 * acos(-1) * ((double)iml_stream_word(&stream, 7) / 4294967296.0);
     check_close((double)numbers[6], 2 * sqrt(-2 * log(u)) * cos(angle), 1e-6);
     check_close((double)numbers[7], 2 * sqrt(-2 * log(u)) * sin(angle), 1e-6);
+    for (uint64_t j = 0; j < N; j++) assert_true(iml_stream_normal_at(&stream, 2, j) == numbers[j]);
 }
 
 int main(void)
