@@ -25,13 +25,13 @@ def file_name(text):
 def measure_figure(plot, study, label, rows):
     """Labels of the first axis along x, one series for each combination of the others: mean and
     deviation, each seed a small dot."""
-    first = study.axes[0] if study.axes else None
-    places = {name: i for i, name in enumerate(first.labels)} if first else {"": 0}
-    series = {}
+    first = study.axes[0].name if study.axes else ""
+    places, series = {}, {}  # label → x; name of a series → points
     for group, members in groups(rows).items():
         values = summary.finite([row.values[label] for row in members])
         if values:
-            series.setdefault(" · ".join(group[1:]), []).append((places[group[0] if first else ""], values))
+            x = places.setdefault(group[0] if group else "", len(places))
+            series.setdefault(" · ".join(group[1:]), []).append((x, values))
     figure, axes = plot.subplots(figsize=(max(6, 1 + 0.6 * len(places)), 4), layout="constrained")
     for i, (name, points) in enumerate(series.items()):
         shift = 0.12 * (i - (len(series) - 1) / 2)
@@ -41,7 +41,7 @@ def measure_figure(plot, study, label, rows):
         for x, values in points:
             axes.plot([x + shift] * len(values), values, ".", color=drawn[0].get_color(), alpha=0.35)
     axes.set_xticks(range(len(places)), list(places), rotation=30, ha="right")
-    axes.set_xlabel(first.name if first else "")
+    axes.set_xlabel(first)
     axes.set_ylabel(label)
     if any(series):
         axes.legend(fontsize="small")
@@ -67,6 +67,7 @@ def curve_figure(plot, study, metric, rows):
     figure, all_axes = plot.subplots(len(panels), 1, figsize=(8, 1 + 3 * len(panels)), squeeze=False,
                                      sharex=True, layout="constrained")
     for axes, panel in zip(all_axes[:, 0], panels):
+        axes.set_prop_cycle(plot.cycler(linestyle=["-", "--", ":"]) * plot.cycler(color=plot.cm.tab10.colors))
         lowest = math.inf
         for group, members in found.items():
             points = curve_points(members, metric) if group[1:] == panel else []

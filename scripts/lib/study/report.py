@@ -102,7 +102,7 @@ def mean_table(study, measures, rows):
         for m in measures:
             values = [row.values[m.label] for row in members]
             spread = summary.deviation(values)
-            numbers.append(number(summary.mean(values)) + ("" if math.isnan(spread) else f" ± {spread:.2g}"))
+            numbers.append(number(summary.mean(values)) + (f" ± {spread:.2g}" if spread > 0 else ""))
         lines.append([*group, str(len(members)), *numbers])
     return table([*(a.name for a in study.axes), "seeds", *(m.label for m in measures)], lines)
 
@@ -118,6 +118,8 @@ def difference(ours, theirs, label):
         return "—"
     if math.isnan(half):
         return f"{number(middle)} (1 seed)"
+    if half == 0:
+        return number(middle)
     return f"{number(middle)} [{number(middle - half)}, {number(middle + half)}]"
 
 
