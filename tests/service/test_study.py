@@ -80,6 +80,17 @@ class ExpansionTest(unittest.TestCase):
         rest = {k: v for k, v in cell.spec["inner"].items() if k != "batch"}
         self.assertEqual(rest, {k: v for k, v in STUDY["base"]["inner"].items() if k != "batch"})
 
+    def test_a_later_axis_wins_and_null_removes(self):
+        optimizer = {"/meta/optimizer": {"kind": "sgd", "learning_rate": 9}}
+        axes = [{"name": "by", "values": {"sgd": optimizer}},
+                {"name": "what", "values": {"frozen": {"/meta/optimizer/learning_rate": 0},
+                                            "plain": {"/inner/batch": None}}}]
+        frozen, plain = study(axes=axes, pairs=[], seeds=[1]).cells()
+        self.assertEqual(frozen.spec["meta"]["optimizer"], {"kind": "sgd", "learning_rate": 0})
+        self.assertEqual(plain.spec["meta"]["optimizer"], {"kind": "sgd", "learning_rate": 9})
+        self.assertNotIn("batch", plain.spec["inner"])
+        self.assertIn("batch", frozen.spec["inner"])
+
     def test_jobs_carry_the_studys_name_and_their_key(self):
         for cell in study().cells():
             self.assertEqual(cell.spec["tags"], ["paper", "tiny", "key-" + cell.key])

@@ -25,7 +25,7 @@ def no_duplicates(pairs):
 
 
 def put(document, pointer, value):
-    """Sets the field that a JSON pointer names; objects on the way are made."""
+    """Sets the field that a JSON pointer names; objects on the way are made. None removes it."""
     if not pointer.startswith("/"):
         raise StudyError(f"{pointer!r} is no JSON pointer: it begins with /")
     parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
@@ -44,6 +44,9 @@ def put(document, pointer, value):
         if not last.isdigit() or int(last) >= len(place):
             raise StudyError(f"{pointer}: the list has no item {last}")
         last = int(last)
+    elif value is None:
+        place.pop(last, None)
+        return
     place[last] = copy.deepcopy(value)
 
 
