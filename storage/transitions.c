@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "storage/events.h"
+#include "storage/result.h"
 
 /* What a verb does beside the state. */
 struct consequence {
@@ -127,6 +128,18 @@ static enum iml_code write_event(struct imld_database *database, int64_t number,
     return code;
 }
 
+static enum iml_code apply_change(struct imld_database *database, int64_t number,
+                                  const struct change *change, struct iml_error *error)
+{
+    const struct imld_bind binds[] = {imld_bind_integer(number), imld_bind_end()};
+    enum iml_code code = write_state(database, number, change, error);
+    if (code == IML_OK && !change->consequence->keeps_intents)
+        code =
+            imld_sql_run(&database->connection, "DELETE FROM intents WHERE job = ?1", binds, error);
+    if (code == IML_OK) code = write_event(database, number, change, error);
+    return code;
+}
+
 enum iml_code imld_transition_apply(struct imld_database *database, int64_t number,
                                     const struct imld_standing *standing, enum imld_verb verb,
                                     enum imld_state to, const struct imld_passage *passage,
@@ -134,17 +147,19 @@ enum iml_code imld_transition_apply(struct imld_database *database, int64_t numb
 {
     assert(verb < IMLD_VERBS && to < IMLD_STATES);
     const struct consequence *consequence = &consequences[verb];
+    struct imld_passage whole = *passage;
+    struct imld_text recorded = {0};
+    enum iml_code code = IML_OK;
+    if (to == IMLD_COMPLETED && standing->state != IMLD_RUNNING)
+        code = imld_result_recorded(&database->connection, number, &recorded, error);
+    if (recorded.length > 0) whole.result = recorded.bytes;
     const struct change change = {.from = standing,
                                   .consequence = consequence,
-                                  .passage = passage,
+                                  .passage = &whole,
                                   .reason = passage->reason ? passage->reason : consequence->reason,
                                   .to = to};
-    const struct imld_bind binds[] = {imld_bind_integer(number), imld_bind_end()};
-    enum iml_code code = write_state(database, number, &change, error);
-    if (code == IML_OK && !consequence->keeps_intents)
-        code =
-            imld_sql_run(&database->connection, "DELETE FROM intents WHERE job = ?1", binds, error);
-    if (code == IML_OK) code = write_event(database, number, &change, error);
+    if (code == IML_OK) code = apply_change(database, number, &change, error);
+    imld_text_clear(&recorded);
     return code;
 }
 
