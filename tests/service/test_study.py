@@ -51,7 +51,8 @@ SCHEMA = {
         {"path": "/tags", "algorithms": ["iml"]},
         {"path": "/inner/warmup/steps", "algorithms": ["iml"], "when": "!until"},
         {"path": "/inner/warmup/until", "algorithms": ["iml"]},
-        {"path": "/meta/solver/kind", "algorithms": ["iml"], "choices": ["neumann", "cg"], "default": "neumann"},
+        {"path": "/meta/solver/kind", "algorithms": ["iml"], "choices": ["neumann", "cg"],
+         "default": "neumann"},
         {"path": "/meta/solver/terms", "algorithms": ["iml"], "when": "kind=neumann|cg"},
         {"path": "/meta/solver/precondition", "algorithms": ["iml"], "when": "kind=neumann",
          "choices": ["none", "l2"]},
@@ -137,7 +138,8 @@ class ExpansionTest(unittest.TestCase):
 
 
 class NeedsTest(unittest.TestCase):
-    DATASETS = [{"name": "shapes", "splits": {"train": 10, "test": 10}}, {"name": "half", "splits": {"test": 5}}]
+    DATASETS = [{"name": "shapes", "splits": {"train": 10, "test": 10}},
+                {"name": "half", "splits": {"test": 5}}]
 
     def one(self, solver, needs_=(), data="shapes", more=None):
         base = {"algorithm": "iml", "data": {"set": data}, "meta": {"solver": solver}, **(more or {})}
@@ -293,11 +295,13 @@ class ScriptTest(Case):
         self.assertEqual(len(rows), 8)
         for row in rows:
             job, metrics = client.job(row["job"]), client.metrics(row["job"])
-            number = lambda name, pick: pick(struct.unpack("<f", v)[0] for _, v in sorted(metrics[name].items()))
+            number = lambda name, pick: pick(
+                struct.unpack("<f", v)[0] for _, v in sorted(metrics[name].items()))
             self.assertEqual(job["spec"]["seed"], int(row["seed"]))
             self.assertEqual(job["spec"]["meta"]["solver"]["kind"], row["solver"].split()[0])
             self.assertEqual(job["spec"]["inner"]["batch"], int(row["batch"]))
-            self.assertEqual(float(row["validation/accuracy (result)"]), job["result"]["metrics"]["validation/accuracy"])
+            self.assertEqual(float(row["validation/accuracy (result)"]),
+                             job["result"]["metrics"]["validation/accuracy"])
             near = lambda a, b: self.assertAlmostEqual(a, b, delta=1e-6 * abs(b))
             near(float(row["validation/loss (last)"]), number("validation/loss", lambda v: list(v)[-1]))
             near(float(row["longest q"]), number("solver/q_norm", max))
@@ -366,7 +370,8 @@ class ScriptTest(Case):
         path = self.write(axes=STUDY["axes"][:1], seeds=[1])
         _, said = self.script(path, *where, status=1)
         self.assertEqual([row["state"] for row in self.table()], ["failed", "failed"])
-        self.assertRegex(said, f"failed: {self.table()[0]['job']}, solver identity, seed 1: .*{sets.TRAIN_IMAGES}")
+        first = self.table()[0]["job"]
+        self.assertRegex(said, f"failed: {first}, solver identity, seed 1: .*{sets.TRAIN_IMAGES}")
         with open(images, "wb") as file:
             file.write(good)
         _, said = self.script(path, *where, status=1)

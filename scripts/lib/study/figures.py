@@ -67,7 +67,8 @@ def curve_figure(plot, study, metric, rows):
     figure, all_axes = plot.subplots(len(panels), 1, figsize=(8, 1 + 3 * len(panels)), squeeze=False,
                                      sharex=True, layout="constrained")
     for axes, panel in zip(all_axes[:, 0], panels):
-        axes.set_prop_cycle(plot.cycler(linestyle=["-", "--", ":"]) * plot.cycler(color=plot.cm.tab10.colors))
+        styles = plot.cycler(linestyle=["-", "--", ":"])
+        axes.set_prop_cycle(styles * plot.cycler(color=plot.cm.tab10.colors))
         lowest = math.inf
         for group, members in found.items():
             points = curve_points(members, metric) if group[1:] == panel else []
@@ -86,16 +87,16 @@ def curve_figure(plot, study, metric, rows):
     return figure
 
 
-def draw(study, measures, curves, rows, folder):
+def draw(chosen, rows, folder):
     """Writes the figures; their paths, or None where matplotlib is missing."""
     plot = library()
     if plot is None:
         return None
     paths = []
-    todo = [(f"{file_name(m.label)}.svg", measure_figure, m.label) for m in measures]
-    todo += [(f"curve-{file_name(name)}.svg", curve_figure, name) for name in curves]
+    todo = [(f"{file_name(m.label)}.svg", measure_figure, m.label) for m in chosen.measures]
+    todo += [(f"curve-{file_name(name)}.svg", curve_figure, name) for name in chosen.curves]
     for name, make, what in todo:
-        figure = make(plot, study, what, rows)
+        figure = make(plot, chosen.study, what, rows)
         paths.append(os.path.join(folder, name))
         figure.savefig(paths[-1])
         plot.close(figure)

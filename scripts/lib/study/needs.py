@@ -1,4 +1,4 @@
-"""needs.py: which cells a server can't run, from its own /v1/schema and /v1/datasets: never from a version."""
+"""needs.py: what of a study a server can run, from its /v1/schema and /v1/datasets, never from a version."""
 import copy
 
 from .plan import StudyError, put
@@ -139,3 +139,14 @@ def known_metrics(study, schema):
     measures = [m for m in study.measures if m.metric not in unknown]
     curves = [name for name in study.curves if name not in unknown]
     return measures, curves, [f"metric {name}" for name in unknown]
+
+
+class Selection:
+    """What of a study this server can run, and what it can't."""
+
+    def __init__(self, study, schema, datasets):
+        self.study, self.schema = study, schema
+        self.unknown = add_known(study, schema)  # fields and metrics, in words
+        self.cells, self.left_out = sort_out(study, study.cells(), schema, datasets)
+        self.measures, self.curves, metrics = known_metrics(study, schema)
+        self.unknown += metrics

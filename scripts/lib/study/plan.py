@@ -5,8 +5,8 @@ import itertools
 import json
 import re
 
-KEYS = {"study", "title", "question", "base", "axes", "seeds", "measures", "pairs", "curves", "needs", "if_known",
-        "quick"}
+KEYS = {"study", "title", "question", "base", "axes", "seeds", "measures", "pairs", "curves", "needs",
+        "if_known", "quick"}
 NEEDED = {"study", "question", "base", "axes", "seeds", "measures"}
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 KEY_TAG = "key-"  # a job's tag that says which document it was made from
@@ -91,7 +91,7 @@ class Measure:
         self.metric, self.at = document.get("metric"), document.get("at", "result")
         self.rows = document.get("rows")
         if not isinstance(self.metric, str) or self.at not in places:
-            raise StudyError(f"a measure has a metric and at, one of {', '.join(places)}; not {document!r}")
+            raise StudyError(f"a measure has a metric and at, one of {', '.join(places)}: {document!r}")
         if self.rows is not None and (not isinstance(self.rows, int) or self.rows < 1):
             raise StudyError(f"measure {self.metric}: rows is how many of the last rows count")
         if set(document) - {"metric", "at", "rows", "label"}:

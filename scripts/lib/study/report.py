@@ -46,31 +46,32 @@ class Row:
         return self.job["state"] == "completed"
 
 
-def collect(api, cells, jobs, plans, measures, curve_names, metrics):
+def collect(api, chosen, jobs, plans):
     """Rows for all cells; a job's rows are fetched once."""
-    names = {m.metric for m in measures if m.at != "result" and m.metric in metrics} | set(curve_names)
+    metrics = chosen.schema.metrics
+    names = {m.metric for m in chosen.measures if m.at != "result" and m.metric in metrics}
+    names |= set(chosen.curves)
     fetched = {key: api.rows(job["id"], sorted(names)) for key, job in jobs.items()
                if job["state"] == "completed"}
     found = []
-    for cell in cells:
+    for cell in chosen.cells:
         job, curves, values = jobs[cell.key], fetched.get(cell.key, {}), {}
-        for m in measures if cell.key in fetched else []:
+        for m in chosen.measures if cell.key in fetched else []:
             better = metrics.get(m.metric, {}).get("better")
             values[m.label] = measured(m, job, curves, plans[cell.group], better)
         found.append(Row(cell, job, values, curves))
     return found
 
 
-def write_csv(path, study, measures, rows):
-    axes = [axis.name for axis in study.axes]
+def write_csv(path, chosen, rows):
+    axes, labels = [a.name for a in chosen.study.axes], [m.label for m in chosen.measures]
     with open(path, "w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(["study", *axes, "seed", "job", "state", "reason", *(m.label for m in measures),
-                      "not_finite_rows"])
+        out.writerow(["study", *axes, "seed", "job", "state", "reason", *labels, "not_finite_rows"])
         for row in rows:
             strange = sum(not math.isfinite(v) for _, values in row.curves.values() for v in values)
-            out.writerow([study.tag, *row.cell.labels.values(), row.cell.seed, row.job["id"], row.job["state"],
-                          reason(row.job), *(row.values.get(m.label, "") for m in measures), strange])
+            out.writerow([chosen.study.tag, *row.cell.group, row.cell.seed, row.job["id"], row.job["state"],
+                          reason(row.job), *(row.values.get(label, "") for label in labels), strange])
 
 
 def number(value):
@@ -95,8 +96,8 @@ def table(head, lines):
             *("| " + " | ".join(line) + " |" for line in lines), ""]
 
 
-def mean_table(study, measures, rows):
-    lines = []
+def mean_table(chosen, rows):
+    measures, lines = chosen.measures, []
     for group, members in groups(rows).items():
         numbers = []
         for m in measures:
@@ -104,7 +105,7 @@ def mean_table(study, measures, rows):
             spread = summary.deviation(values)
             numbers.append(number(summary.mean(values)) + (f" ± {spread:.2g}" if spread > 0 else ""))
         lines.append([*group, str(len(members)), *numbers])
-    return table([*(a.name for a in study.axes), "seeds", *(m.label for m in measures)], lines)
+    return table([*(a.name for a in chosen.study.axes), "seeds", *(m.label for m in measures)], lines)
 
 
 def by_seed(members, label):
@@ -123,8 +124,8 @@ def difference(ours, theirs, label):
     return f"{number(middle)} [{number(middle - half)}, {number(middle + half)}]"
 
 
-def pair_table(study, pair, measures, rows):
-    names = [axis.name for axis in study.axes]
+def pair_table(chosen, pair, rows):
+    names, measures = [axis.name for axis in chosen.study.axes], chosen.measures
     place, members = names.index(pair.axis), groups(rows)
     lines = []
     for group, ours in members.items():
@@ -145,31 +146,31 @@ def group_names(study, found):
     return "; ".join(parts) or "all"
 
 
-def left_out_lines(study, left_out, unknown):
-    lines = [f"- {group_names(study, found)}: {reason}" for reason, found in left_out.items()]
-    if unknown:
-        lines.append(f"- {', '.join(unknown)}: this server doesn't know them yet")
+def left_out_lines(chosen):
+    lines = [f"- {group_names(chosen.study, found)}: {why}" for why, found in chosen.left_out.items()]
+    if chosen.unknown:
+        lines.append(f"- {', '.join(chosen.unknown)}: this server doesn't know them yet")
     return lines
 
 
-def markdown(study, measures, rows, left_out, unknown, head):
-    """The whole page as text. head: lines on how it was made."""
-    done = sum(row.is_complete for row in rows)
-    lines = [f"# {study.title}", "", study.question, "", *head,
-             f"{done} of {len(rows)} jobs completed; seeds {', '.join(map(str, study.seeds))}.", ""]
+def markdown(chosen, rows, head):
+    """The whole page as text. head: a line on how it was made."""
+    study, done = chosen.study, sum(row.is_complete for row in rows)
+    lines = [f"# {study.title}", "", study.question, "", head,
+             f"{done} of {len(rows)} completed; seeds {', '.join(map(str, study.seeds))}.", ""]
     if study.quick:
         lines += ["**This is the quick form: it shows that the study runs, and is no result.**", ""]
-    lines += ["## Mean ± deviation over seeds", "", *mean_table(study, measures, rows)]
+    lines += ["## Mean ± deviation over seeds", "", *mean_table(chosen, rows)]
     for pair in study.pairs:
         lines += [f"## Paired differences to {pair.axis} = {pair.against}", "",
-                  "Mean over seeds of (this − that) with the same seed, and its 95 % interval (Student's t).", "",
-                  *pair_table(study, pair, measures, rows)]
+                  "Mean over seeds of (this − that) with the same seed, and its 95 % interval (Student's t).",
+                  "", *pair_table(chosen, pair, rows)]
     unusual = [row for row in rows if not row.is_complete or reason(row.job) != "finished"]
     if unusual:
         lines += ["## Not finished in the ordinary way", ""]
         lines += [f"- {row.job['id']}, {row.cell.title}: {row.job['state']} {reason(row.job)}".rstrip()
                   for row in unusual] + [""]
-    omitted = left_out_lines(study, left_out, unknown)
+    omitted = left_out_lines(chosen)
     if omitted:
         lines += ["## Left out", "", *omitted, ""]
     return "\n".join(lines)

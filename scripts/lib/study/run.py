@@ -131,7 +131,8 @@ class Follower:
                 self.began_at.setdefault(job["id"], time.monotonic())
         left = remaining_seconds(by["running"], len(by["queued"]), self.took)
         done = len(self.keys) - len(self.pending)
-        self.line.show(f"{done}/{len(self.keys)} done, {len(by['running'])} running, {len(by['queued'])} queued"
+        self.line.show(f"{done}/{len(self.keys)} done, {len(by['running'])} running, "
+                       + f"{len(by['queued'])} queued"
                        + (f", {len(by['paused'])} paused" if by["paused"] else "")
                        + (f", about {duration(left)} left" if left is not None else ""))
         for job in by["paused"]:
