@@ -15,6 +15,7 @@ static enum iml_code evaluate_set(struct iml_trainer *self, const struct iml_ima
         struct iml_batch_result result;
         iml_batch_place_run(&self->maker, first, n);
         enum iml_code code = iml_batch_make(&self->maker, images, n, &batch, error);
+        batch.mode = iml_evaluation_mode(self);
         if (code == IML_OK)
             code = iml_evaluate(self->evaluation, self->theta, &batch, &result, NULL, NULL, error);
         if (code != IML_OK) return code;
@@ -44,6 +45,7 @@ enum iml_code iml_evaluate_first_batch(struct iml_trainer *self, struct iml_rows
     struct iml_batch_result result;
     iml_sampler_batch(&self->order, 0, n, self->maker.places);
     enum iml_code code = iml_batch_make(&self->maker, &self->train, n, &batch, error);
+    batch.mode = iml_training_mode(self);
     if (code == IML_OK)
         code = iml_evaluate(self->training, self->theta, &batch, &result, NULL, NULL, error);
     if (code != IML_OK) return code;

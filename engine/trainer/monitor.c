@@ -13,6 +13,8 @@ enum iml_code iml_monitor(struct iml_trainer *self, double *norm, struct iml_err
     iml_sampler_head(&self->monitor_order, 0, rows, self->maker.places);
     enum iml_code code = iml_batch_make(&self->maker, &self->train, rows, &batch, error);
     if (code != IML_OK) return code;
+    batch.mode = iml_curvature_mode(self);
+    batch.mode.dropout.is_on = false; /* a norm that is compared over time is one function's */
     code = iml_gradient(self->curvature, self->theta, &batch, self->knowledge.diagonal,
                         self->gradient, &result, error);
     if (code == IML_OK)

@@ -72,6 +72,9 @@ static void lay_out_training(struct iml_trainer *self)
     self->state = iml_arena_take(arena, 1, sizeof *self->state);
     self->theta = iml_arena_take(arena, parameters, sizeof *self->theta);
     self->gradient = iml_arena_take(arena, parameters, sizeof *self->gradient);
+    const size_t statistics = iml_net_statistics(self->net);
+    self->statistics =
+        statistics > 0 ? iml_arena_take(arena, statistics, sizeof *self->statistics) : NULL;
     iml_arena_part(arena, "optimizer");
     iml_optimizer_layout(&self->optimizer, &self->options.inner.optimizer, parameters, arena);
     iml_arena_part(arena, "samplers");

@@ -57,6 +57,7 @@ struct iml_trainer {
     /* work */
     struct iml_state *state;
     iml_real *theta, *gradient; /* P */
+    iml_real *statistics;       /* running statistics of batch norm; NULL: the net has none */
     struct iml_optimizer optimizer;
     struct iml_sampler order;
     struct iml_batch_maker maker;
@@ -90,6 +91,12 @@ IML_MUST_USE enum iml_code iml_run_load(struct iml_trainer *self, const struct i
 /* state.c */
 void iml_state_initialize(struct iml_trainer *self);
 IML_MUST_USE enum iml_code iml_state_register(struct iml_trainer *self, struct iml_error *error);
+
+/* modes.c: the function that the net is in a training step (the mask is that of the step at hand),
+ * in evaluations and v, and in the curvature pass (the mask is that of the update at hand). */
+struct iml_mode iml_training_mode(const struct iml_trainer *self);
+struct iml_mode iml_evaluation_mode(const struct iml_trainer *self);
+struct iml_mode iml_curvature_mode(const struct iml_trainer *self);
 
 /* inner.c: one step on θ with the knowledge's regularizer where there is one; counts it. */
 IML_MUST_USE enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error);

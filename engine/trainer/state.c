@@ -39,6 +39,7 @@ void iml_state_initialize(struct iml_trainer *self)
                                       .last_loss = nan(""),
                                       .monitored_norm = nan("")};
     iml_net_initialize(self->net, self->options.seed, self->theta);
+    if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
     if (self->methods->is_meta) iml_knowledge_initialize(&self->knowledge);
 }
 
@@ -79,6 +80,9 @@ enum iml_code iml_state_register(struct iml_trainer *self, struct iml_error *err
 {
     enum iml_code code =
         iml_net_register(self->net, &self->registry, "parameters/", "", self->theta, error);
+    if (code == IML_OK && self->statistics)
+        code = iml_net_register_statistics(self->net, &self->registry, "parameters/",
+                                           self->statistics, error);
     if (code == IML_OK)
         code = iml_optimizer_register(&self->optimizer, "optimizer/", self->net, &self->registry,
                                       error);

@@ -39,7 +39,12 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
                                   .outputs = facts->classes,
                                   .activation = options->model.activation,
                                   .loss = IML_LOSS_CROSS_ENTROPY,
-                                  .has_bias = true};
+                                  .has_bias = true,
+                                  .slope = options->model.slope,
+                                  .has_batch_norm = options->model.has_batch_norm,
+                                  .epsilon = options->model.batch_norm_epsilon,
+                                  .dropout = options->model.dropout,
+                                  .initialization = options->model.initialization};
     memcpy(net.hidden, options->model.hidden, sizeof net.hidden);
     return iml_net_new(&net, &self->net, error);
 }

@@ -25,6 +25,7 @@ static enum iml_code find_v(struct iml_trainer *self, struct estimate *estimate,
     else
         iml_batch_place_run(&self->maker, 0, rows);
     enum iml_code code = iml_batch_make(&self->maker, &self->validation, rows, &batch, error);
+    batch.mode = iml_evaluation_mode(self);
     if (code == IML_OK)
         code = iml_gradient(self->curvature, self->theta, &batch, NULL, self->v, &result, error);
     if (code != IML_OK) return code;
@@ -49,10 +50,12 @@ static enum iml_code find_q(struct iml_trainer *self, struct estimate *estimate,
     struct iml_batch_result result;
     iml_sampler_head(&self->curvature_order, self->state->update, rows, self->maker.places);
     enum iml_code code = iml_batch_make(&self->maker, &self->train, rows, &batch, error);
+    batch.mode = iml_curvature_mode(self);
     if (code == IML_OK)
         code = iml_linearize(self->curvature, self->theta, &batch, self->knowledge.diagonal,
                              self->gradient, &result, &curvature, error);
     if (code != IML_OK) return code;
+    curvature = iml_linearized(self->curvature, self->options.meta.curvature_kind);
     iml_solver_solve(&self->solver, curvature, self->v, self->q, &estimate->report);
     if (estimate->report.end == IML_END_CANCELLED || iml_curvature_is_cancelled(curvature))
         return cancelled(error);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "imld/arena.h"
+#include "imld/curvature.h"
 #include "imld/dataset.h"
 #include "imld/knowledge.h"
 #include "imld/net.h"
@@ -26,6 +27,12 @@ struct iml_model_options {
     size_t hidden[IML_HIDDEN_MAX];
     size_t hidden_count;
     enum iml_activation activation;
+    enum iml_initialization initialization;
+    double slope;               /* of leaky_relu */
+    double dropout;             /* rate; 0: none */
+    double batch_norm_epsilon;
+    double batch_norm_momentum; /* share of the batch in an update of the running statistics */
+    bool has_batch_norm;
 };
 
 /* Inner steps until the norm of the training gradient on a fixed monitoring batch is below a bound
@@ -45,12 +52,21 @@ struct iml_inner_options {
     size_t steps_per_update; /* iml */
 };
 
+/* Zero is the default of both. fixed: one mask an update, the same in all products of a solve. */
+enum iml_curvature_batch_norm { IML_CURVATURE_NORM_BATCH, IML_CURVATURE_NORM_RUNNING };
+enum iml_curvature_dropout { IML_CURVATURE_DROPOUT_OFF, IML_CURVATURE_DROPOUT_FIXED };
+
 struct iml_meta_options {
     struct iml_knowledge_options knowledge;
     struct iml_optimizer_options optimizer;
     size_t updates;
     size_t validation_batch; /* images of the validation batch, at most all */
     size_t curvature_batch;  /* images of the curvature batch */
+    enum iml_curvature_kind curvature_kind;
+    /* the function that is linearized: by default the one that training minimizes, without dropout
+     * (MATH §2). v is always that of evaluation mode. */
+    enum iml_curvature_batch_norm curvature_batch_norm;
+    enum iml_curvature_dropout curvature_dropout;
     struct iml_solver_options solver;
 };
 

@@ -79,6 +79,22 @@ struct iml_trainer_options case_iml_until(const struct sets *sets)
     return options;
 }
 
+struct iml_trainer_options case_iml_normalized(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_iml(sets);
+    options.model.activation = IML_ACTIVATION_LEAKY_RELU;
+    options.model.slope = 0.1;
+    options.model.has_batch_norm = true;
+    options.model.batch_norm_epsilon = 1e-5;
+    options.model.batch_norm_momentum = 0.1;
+    options.model.dropout = 0.2;
+    options.model.initialization = IML_INITIALIZATION_KAIMING_NORMAL;
+    options.meta.curvature_kind = IML_CURVATURE_GAUSS_NEWTON;
+    options.meta.curvature_batch_norm = IML_CURVATURE_NORM_RUNNING;
+    options.meta.curvature_dropout = IML_CURVATURE_DROPOUT_FIXED;
+    return options;
+}
+
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel)
 {
     struct iml_trainer *trainer = NULL;

@@ -19,6 +19,10 @@ struct iml_trainer_options case_iml(const struct sets *sets);
 /* iml, cg, λ per layer by adam, warm-up to a relative gradient norm. */
 struct iml_trainer_options case_iml_until(const struct sets *sets);
 
+/* iml on a net with batch norm, leaky_relu and dropout, with all of curvature's choices that are
+ * not the default. */
+struct iml_trainer_options case_iml_normalized(const struct sets *sets);
+
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel);
 
 enum { CASE_ENTRIES_MAX = 2048 };
