@@ -342,6 +342,16 @@ class ScriptTest(Case):
         self.assertEqual(again, first, "the same job gives the same numbers")
         daemon.stop()
 
+    def test_two_at_once_share_their_jobs(self):
+        daemon, client, where = self.served()
+        path = self.write(axes=STUDY["axes"][:1])
+        both = [self.start(path, *where) for _ in range(2)]
+        for process in both:
+            output, said = process.communicate(timeout=limit(90))
+            self.assertEqual(process.returncode, 0, output + said)
+        self.assertEqual(len(client.jobs()), 4)
+        daemon.stop()
+
     def test_a_dry_run_submits_nothing(self):
         daemon, client, where = self.served()
         output, _ = self.script(self.write(), *where, "--dry-run")
