@@ -5,9 +5,9 @@ import os
 import resource
 import subprocess
 
-from harness import Case, Deadline, main, require_root, specs
+from harness import SANITIZER, Case, Deadline, main, require_root, specs
 
-SPEC = specs.supervised(inner={"steps": 4000}, evaluation={"every_steps": 100},
+SPEC = specs.supervised(inner={"steps": 1000 if SANITIZER else 6000}, evaluation={"every_steps": 100},
                         model={"hidden": [128, 128]}, checkpoint={"every_seconds": 0.2})
 
 

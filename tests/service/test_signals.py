@@ -5,10 +5,11 @@ import signal
 import threading
 import time
 
-from harness import Case, limit, main, specs
+from harness import SANITIZER, Case, limit, main, specs
 from support import events
 
-SPEC = specs.iml(meta={"updates": 150}, evaluation={"every_updates": 10},
+# long enough that a run is met in its middle; a sanitizer's build is ten times as slow
+SPEC = specs.iml(meta={"updates": 150 if SANITIZER else 900}, evaluation={"every_updates": 10},
                  checkpoint={"every_seconds": 60})
 
 

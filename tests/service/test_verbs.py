@@ -1,6 +1,6 @@
 """test_verbs.py: what users do to jobs (DESIGN §5): every verb from every state, PATCH, stop rules that
 change on a running job, DELETE."""
-from harness import Case, main, specs
+from harness import SANITIZER, Case, main, specs
 
 VERBS = ("stop", "cancel", "pause", "resume", "retry")
 
@@ -50,7 +50,7 @@ class VerbsTest(Case):
         self.assertEqual(self.state_after(ids[3], "cancel"), "cancelled")
 
     def test_a_running_job_is_paused_and_goes_on_to_the_same_bits(self):
-        spec = specs.iml(meta={"updates": 200}, evaluation={"every_updates": 20},
+        spec = specs.iml(meta={"updates": 200 if SANITIZER else 900}, evaluation={"every_updates": 20},
                          checkpoint={"every_seconds": 0.05})
         undisturbed = self.client.outcome(self.client.create(spec))
         id = self.client.create(spec)
