@@ -27,21 +27,20 @@ enum iml_code imld_column_read(struct imld_column *column, struct imld_reader *r
                                const struct imld_point_range *range, struct iml_error *error)
 {
     const size_t wanted = range->limit + 1; /* one more tells whether there are more */
-    int64_t from = range->from;
+    struct imld_point_range part = *range;  /* what is left of it */
     for (;;) {
         const size_t before = column->count;
         const size_t left = wanted - before;
-        const size_t at_once = left < READ_AT_ONCE ? left : READ_AT_ONCE;
-        const enum iml_code code = imld_points_read(reader, range->job, range->metric, from,
-                                                    range->to, at_once, keep, column, error);
+        part.limit = left < READ_AT_ONCE ? left : READ_AT_ONCE;
+        const enum iml_code code = imld_points_read(reader, &part, keep, column, error);
         if (code != IML_OK) return code;
         if (column->has_failed)
             return iml_error_set(error, IML_ERROR_MEMORY, "no memory for the points of %s",
                                  range->metric);
-        if (column->count - before < at_once) return IML_OK;
+        if (column->count - before < part.limit) return IML_OK;
         if (column->count == wanted) break;
-        from = column->points[column->count - 1].step + 1;
-        if (from > range->to) return IML_OK;
+        part.from = column->points[column->count - 1].step + 1;
+        if (part.from > part.to) return IML_OK;
     }
     column->count--;
     column->is_cut = true;

@@ -188,29 +188,7 @@ static enum iml_code apply_file(struct imld_configuration *c, struct iml_error *
 
 /* ---- defaults ---- */
 
-static enum iml_code default_state(struct imld_configuration *c, const struct imld_surroundings *s,
-                                   const struct imld_option *option, struct iml_error *error)
-{
-    const char *given = s->variable(s->context, "STATE_DIRECTORY"); /* systemd's, for our unit */
-    if (given && given[0] == '/') return imld_option_set(option, c, given, error);
-    if (s->is_root) return imld_option_set(option, c, "/var/lib/imld", error);
-    const char *home = s->variable(s->context, "HOME");
-    if (!home || home[0] != '/') {
-        (void)iml_error_set(error, IML_ERROR_ARGUMENT, "there is no $HOME to keep the state in");
-        iml_error_mend(error, "give --state DIR");
-        return IML_ERROR_ARGUMENT;
-    }
-    struct imld_text text = {0};
-    imld_text_printf(&text, "%s/.local/state/imld", home);
-    char *path = imld_text_take(&text);
-    const enum iml_code code =
-        path ? imld_option_set(option, c, path, error)
-             : iml_error_set(error, IML_ERROR_MEMORY, "no memory for a setting");
-    free(path);
-    return code;
-}
-
-/* FORMAT with a folder put in; added to the option. */
+/* A folder with what stands before and after it; set, or added to a list. */
 static enum iml_code add_under(struct imld_configuration *c, const struct imld_option *option,
                                const char *before, const char *folder, const char *after,
                                struct iml_error *error)
@@ -223,6 +201,21 @@ static enum iml_code add_under(struct imld_configuration *c, const struct imld_o
              : iml_error_set(error, IML_ERROR_MEMORY, "no memory for a setting");
     free(path);
     return code;
+}
+
+static enum iml_code default_state(struct imld_configuration *c, const struct imld_surroundings *s,
+                                   const struct imld_option *option, struct iml_error *error)
+{
+    const char *given = s->variable(s->context, "STATE_DIRECTORY"); /* systemd's, for our unit */
+    if (given && given[0] == '/') return imld_option_set(option, c, given, error);
+    if (s->is_root) return imld_option_set(option, c, "/var/lib/imld", error);
+    const char *home = s->variable(s->context, "HOME");
+    if (!home || home[0] != '/') {
+        (void)iml_error_set(error, IML_ERROR_ARGUMENT, "there is no $HOME to keep the state in");
+        iml_error_mend(error, "give --state DIR");
+        return IML_ERROR_ARGUMENT;
+    }
+    return add_under(c, option, "", home, "/.local/state/imld", error);
 }
 
 static enum iml_code default_listen(struct imld_configuration *c, const struct imld_surroundings *s,

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "daemon/plan.h"
 #include "storage/storage.h"
 
@@ -175,11 +175,8 @@ static json_t *server(void *context)
 {
     const struct imld_daemon_control *self = context;
     const struct imld_queue_load load = imld_workers_load(self->workers);
-    char started[32];
-    const time_t seconds = (time_t)(self->started_ms / 1000);
-    struct tm utc;
-    (void)gmtime_r(&seconds, &utc);
-    (void)strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    char started[IMLD_TIME_TEXT_MAX];
+    (void)imld_time_text(self->started_ms, started);
     return json_pack("{s:s, s:s, s:{s:I, s:I}, s:{s:I, s:I}, s:I, s:s, s:o}", "program",
                      self->program, "started", started, "threads", "limit",
                      (json_int_t)self->configuration->threads, "used", (json_int_t)load.threads,

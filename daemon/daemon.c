@@ -10,10 +10,9 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/control.h"
 #include "daemon/heartbeat.h"
 #include "daemon/listeners.h"
@@ -39,13 +38,6 @@ struct daemon {
     struct imld_api *api;
     struct imld_heartbeat heartbeat;
 };
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void on_change(void *context)
 {
@@ -141,7 +133,7 @@ static void open_control(struct daemon *self, const struct iml_set_roots *roots)
                                                  .paces = &self->paces,
                                                  .program = self->program,
                                                  .roots = *roots,
-                                                 .started_ms = wall_ms()};
+                                                 .started_ms = imld_wall_ms()};
     imld_daemon_control_open(&self->control);
 }
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/io.h"
-#include "daemon/clock.h"
 
 enum { RETRY_SECONDS = 2 };
 
@@ -79,8 +79,9 @@ static ptrdiff_t choose(void *context, const struct imld_candidate *queued, size
     struct imld_dispatch *self = claiming->dispatch;
     const struct imld_queue_load load = imld_workers_load(self->options.workers);
     (void)pthread_mutex_lock(&self->mutex);
-    const ptrdiff_t index =
-        self->is_stopping ? -1 : imld_queue_choose(&self->queue, &load, queued, count, imld_now());
+    const ptrdiff_t index = self->is_stopping ? -1
+                                              : imld_queue_choose(&self->queue, &load, queued,
+                                                                  count, imld_ticks_seconds());
     if (index >= 0) claiming->chosen = queued[index];
     remember(self, queued, count, index);
     (void)pthread_mutex_unlock(&self->mutex);
@@ -121,9 +122,7 @@ static enum claim claim_one(struct imld_dispatch *self)
 /* Waits to be woken, or for a moment where something failed; false: stop. */
 static bool wait_for_work(struct imld_dispatch *self, bool has_failed)
 {
-    struct timespec end;
-    (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += RETRY_SECONDS;
+    const struct timespec end = imld_ticks_after_ms(RETRY_SECONDS * 1000);
     (void)pthread_mutex_lock(&self->mutex);
     while (!self->is_woken && !self->is_stopping) {
         if (!has_failed) {

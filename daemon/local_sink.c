@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
-#include "daemon/clock.h"
 #include "imld/trainer.h"
 
 static struct imld_local_sink *local(struct imld_sink *sink)
@@ -50,7 +50,7 @@ static enum iml_code persist(struct imld_local_sink *self, const struct attempt 
                              struct iml_error *error)
 {
     struct iml_error why = {0};
-    const double begin = imld_now();
+    const double begin = imld_ticks_seconds();
     enum iml_code code = attempt->write(self, attempt->what, error);
     while (is_fault(code)) {
         if (why.code == IML_OK) {
@@ -66,7 +66,7 @@ static enum iml_code persist(struct imld_local_sink *self, const struct attempt 
         code = attempt->write(self, attempt->what, error);
     }
     if (why.code == IML_OK) return code;
-    const double seconds = imld_now() - begin;
+    const double seconds = imld_ticks_seconds() - begin;
     self->sink.waited_seconds += seconds;
     imld_orders_tell_fault(self->orders, NULL);
     if (code != IML_OK) return code;
@@ -122,7 +122,7 @@ static struct imld_rows_write rows_of(const struct imld_local_sink *self)
 static void rows_are_committed(struct imld_local_sink *self)
 {
     self->count = 0;
-    self->flushed = imld_now();
+    self->flushed = imld_ticks_seconds();
 }
 
 static enum iml_code write_rows(struct imld_local_sink *self, void *what, struct iml_error *error)
@@ -146,7 +146,7 @@ static enum iml_code sink_progress(struct imld_sink *sink, int64_t step, int64_t
                                    double running_seconds, struct iml_error *error)
 {
     struct imld_local_sink *self = local(sink);
-    const double now = imld_now();
+    const double now = imld_ticks_seconds();
     const double expected = now - self->stepped;
     self->stepped = now;
     self->step = step;
@@ -354,8 +354,9 @@ static enum iml_code sink_history(struct imld_sink *sink, int64_t step,
     enum iml_code code = imld_points_metrics(reader, self->job, load_name, &loading, error);
     for (size_t i = 0; i < loading.name_count && code == IML_OK; i++) {
         loading.metric = loading.names[i];
-        code = imld_points_read(reader, self->job, loading.metric, 0, step, SIZE_MAX / 2,
-                                load_point, &loading, error);
+        const struct imld_point_range range = {
+            .job = self->job, .metric = loading.metric, .to = step, .limit = SIZE_MAX / 2};
+        code = imld_points_read(reader, &range, load_point, &loading, error);
         if (code == IML_OK) code = error->code; /* a visit that ended early has set it */
     }
     imld_reader_give(reader);
@@ -376,7 +377,7 @@ void imld_local_sink_open(struct imld_local_sink *self)
                                     .read = sink_read,
                                     .history = sink_history};
     self->retry_ms = IMLD_RETRY_MS;
-    self->flushed = self->stepped = imld_now();
+    self->flushed = self->stepped = imld_ticks_seconds();
 }
 
 void imld_local_sink_close(struct imld_local_sink *self)

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 static const struct level {
     const char *name;
@@ -44,13 +45,9 @@ bool imld_level_parse(const char *name, enum imld_level *level)
 static size_t begin_line(const struct imld_log *log, enum imld_level level, char *line, size_t size)
 {
     if (log->is_journal) return (size_t)snprintf(line, size, "<%d>", levels[level].syslog);
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct tm utc;
-    (void)gmtime_r(&now.tv_sec, &utc);
-    const size_t length = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
-    return length + (size_t)snprintf(line + length, size - length, ".%03ldZ %-5s ",
-                                     now.tv_nsec / 1000000, levels[level].name);
+    char now[IMLD_TIME_TEXT_MAX];
+    (void)imld_time_text(imld_wall_ms(), now);
+    return (size_t)snprintf(line, size, "%s %-5s ", now, levels[level].name);
 }
 
 void imld_log(const struct imld_log *log, enum imld_level level, const char *format, ...)

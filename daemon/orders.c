@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "spec/states.h"
 
 void imld_orders_init(struct imld_orders *orders)
@@ -67,14 +67,7 @@ unsigned imld_orders_take(struct imld_orders *orders, char **early_stopping)
 
 bool imld_orders_wait(struct imld_orders *orders, int ms)
 {
-    struct timespec end;
-    (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += ms / 1000;
-    end.tv_nsec += (ms % 1000) * 1000000L;
-    if (end.tv_nsec >= 1000000000L) {
-        end.tv_nsec -= 1000000000L;
-        end.tv_sec++;
-    }
+    const struct timespec end = imld_ticks_after_ms(ms);
     (void)pthread_mutex_lock(&orders->mutex);
     while (!atomic_load(&orders->is_shutdown) &&
            pthread_cond_timedwait(&orders->changed, &orders->mutex, &end) == 0) {

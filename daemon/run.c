@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/text.h"
-#include "daemon/clock.h"
 
 /* What the loop comes to. */
 enum outcome { GO_ON, FINISHED, RULE_FIRED, STOPPED, PAUSED, CANCELLED, SHUT_DOWN };
@@ -14,7 +14,7 @@ enum outcome { GO_ON, FINISHED, RULE_FIRED, STOPPED, PAUSED, CANCELLED, SHUT_DOW
 double imld_run_seconds(const struct imld_run *run)
 {
     const double waited = run->options->sink->waited_seconds - run->waited_at_open;
-    return run->options->seconds_before + (imld_now() - run->opened) - waited;
+    return run->options->seconds_before + (imld_ticks_seconds() - run->opened) - waited;
 }
 
 static int64_t step_of(const struct imld_run *run)
@@ -64,7 +64,7 @@ static enum iml_code tell_progress(struct imld_run *run, struct iml_error *error
 enum iml_code imld_run_checkpoint(struct imld_run *run, struct iml_error *error)
 {
     const int64_t step = step_of(run);
-    run->checkpointed = imld_now();
+    run->checkpointed = imld_ticks_seconds();
     /* The state of a step is on disk already: one update of λ more is not worth another file of the
      * same name, since a resume comes to it again with the same bits. */
     if (step == run->checkpointed_step) return IML_OK;
@@ -80,7 +80,7 @@ enum iml_code imld_run_checkpoint(struct imld_run *run, struct iml_error *error)
     run->best.has_changed = false;
     run->checkpointed_step = step;
     run->has_checkpointed = true;
-    run->checkpointed = imld_now();
+    run->checkpointed = imld_ticks_seconds();
     return IML_OK;
 }
 
@@ -88,7 +88,7 @@ static bool checkpoint_is_due(const struct imld_run *run)
 {
     const double seconds = run->has_checkpointed ? run->options->checkpoint_seconds
                                                  : run->options->first_checkpoint_seconds;
-    return imld_now() - run->checkpointed >= seconds && step_of(run) > 0;
+    return imld_ticks_seconds() - run->checkpointed >= seconds && step_of(run) > 0;
 }
 
 /* ---- the loop's parts ---- */
@@ -279,7 +279,7 @@ static enum iml_code open_run(struct imld_run *run, struct iml_error *error)
     code = imld_snapshot_open(&run->current, registry, error);
     if (code == IML_OK) code = imld_snapshot_open(&run->best.state, registry, error);
     if (code == IML_OK) code = imld_run_resume(run, error);
-    run->opened = run->checkpointed = imld_now();
+    run->opened = run->checkpointed = imld_ticks_seconds();
     run->waited_at_open = options->sink->waited_seconds;
     return code;
 }

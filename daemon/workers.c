@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
-#include "daemon/clock.h"
 #include "daemon/local_sink.h"
 #include "daemon/plan.h"
 #include "daemon/run.h"
@@ -349,25 +349,24 @@ static size_t running(const struct imld_workers *workers)
 }
 
 /* Waits until no run is left or the time is reached; the mutex is held. */
-static void wait_until(struct imld_workers *workers, double end)
+static void wait_until(struct imld_workers *workers, const struct timespec *end)
 {
-    const struct timespec time = {.tv_sec = (time_t)end,
-                                  .tv_nsec = (long)((end - floor(end)) * 1e9)};
     while (running(workers) > 0 &&
-           pthread_cond_timedwait(&workers->ended, &workers->mutex, &time) == 0) {
+           pthread_cond_timedwait(&workers->ended, &workers->mutex, end) == 0) {
     }
 }
 
 size_t imld_workers_shutdown(struct imld_workers *workers, double step_seconds,
                              double total_seconds)
 {
-    const double begin = imld_now();
+    const struct timespec steps_end = imld_ticks_after_ms((int64_t)(step_seconds * 1000));
+    const struct timespec end = imld_ticks_after_ms((int64_t)(total_seconds * 1000));
     (void)pthread_mutex_lock(&workers->mutex);
     for (struct imld_worker *w = workers->first; w; w = w->next) imld_orders_shutdown(&w->orders);
-    wait_until(workers, begin + step_seconds);
+    wait_until(workers, &steps_end);
     for (struct imld_worker *w = workers->first; w; w = w->next)
         if (!w->has_ended) imld_orders_abandon(&w->orders);
-    wait_until(workers, begin + total_seconds);
+    wait_until(workers, &end);
     const size_t left = running(workers);
     (void)pthread_mutex_unlock(&workers->mutex);
     imld_workers_reap(workers);

@@ -124,16 +124,15 @@ void imld_rows_write_prepare(struct imld_rows_write *request)
     request->write.apply = apply;
 }
 
-enum iml_code imld_points_read(struct imld_reader *reader, int64_t job, const char *metric,
-                               int64_t from, int64_t to, size_t limit,
+enum iml_code imld_points_read(struct imld_reader *reader, const struct imld_point_range *range,
                                bool (*visit)(void *context, const struct imld_point *point),
                                void *context, struct iml_error *error)
 {
-    const struct imld_bind binds[] = {imld_bind_integer(job),
-                                      imld_bind_text(metric),
-                                      imld_bind_integer(from),
-                                      imld_bind_integer(to),
-                                      imld_bind_integer((int64_t)limit),
+    const struct imld_bind binds[] = {imld_bind_integer(range->job),
+                                      imld_bind_text(range->metric),
+                                      imld_bind_integer(range->from),
+                                      imld_bind_integer(range->to),
+                                      imld_bind_integer((int64_t)range->limit),
                                       imld_bind_end()};
     struct imld_connection *connection = &reader->connection;
     sqlite3_stmt *statement =

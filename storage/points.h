@@ -40,11 +40,9 @@ struct imld_point_range {
     size_t limit;
 };
 
-/* Points of one metric with from ≤ step ≤ to, ascending, at most `limit`. IML_OK with no visit:
- * there are none. */
+/* The points of the range, ascending. IML_OK with no visit: there are none. */
 IML_MUST_USE enum iml_code
-imld_points_read(struct imld_reader *reader, int64_t job, const char *metric, int64_t from,
-                 int64_t to, size_t limit,
+imld_points_read(struct imld_reader *reader, const struct imld_point_range *range,
                  bool (*visit)(void *context, const struct imld_point *point), void *context,
                  struct iml_error *error);
 

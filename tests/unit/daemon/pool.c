@@ -310,9 +310,9 @@ size_t pool_points(struct pool *pool, int64_t job, const char *metric, struct im
 {
     struct points all = {.points = points, .capacity = capacity};
     struct imld_reader *reader = take_reader(pool);
-    assert_int_equal(
-        imld_points_read(reader, job, metric, 0, INT64_MAX, capacity + 1, take_point, &all, NULL),
-        IML_OK);
+    const struct imld_point_range range = {
+        .job = job, .metric = metric, .to = INT64_MAX, .limit = capacity + 1};
+    assert_int_equal(imld_points_read(reader, &range, take_point, &all, NULL), IML_OK);
     imld_reader_give(reader);
     return all.count;
 }

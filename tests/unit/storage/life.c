@@ -112,12 +112,12 @@ static bool shows_job(const struct world *world, struct imld_reader *reader)
     struct iml_error error = {0};
     struct imld_job job;
     size_t rows = 0;
+    const struct imld_point_range range = {
+        .job = world->job, .metric = "train/loss", .to = INT64_MAX, .limit = 100};
     if (imld_job_get(reader, world->job, &job, &error) != IML_OK) return false;
     const bool is_same = job.state == world->state && job.step == world->step;
     imld_job_clear(&job);
-    return is_same &&
-           imld_points_read(reader, world->job, "train/loss", 0, INT64_MAX, 100, count_point, &rows,
-                            &error) == IML_OK &&
+    return is_same && imld_points_read(reader, &range, count_point, &rows, &error) == IML_OK &&
            rows == world->rows && shows_files(world, reader);
 }
 

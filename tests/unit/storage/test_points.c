@@ -63,8 +63,9 @@ static void read_curve(const char *metric, int64_t from, int64_t to, size_t limi
     struct iml_error error = {0};
     *curve = (struct curve){.count = 0};
     struct imld_reader *taken = reader();
-    assert_int_equal(
-        imld_points_read(taken, job, metric, from, to, limit, add_point, curve, &error), IML_OK);
+    const struct imld_point_range range = {
+        .job = job, .metric = metric, .from = from, .to = to, .limit = limit};
+    assert_int_equal(imld_points_read(taken, &range, add_point, curve, &error), IML_OK);
     imld_reader_give(taken);
 }
 
