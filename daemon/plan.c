@@ -85,6 +85,14 @@ static bool read_hidden(const json_t *value, const struct binding *binding, void
     return true;
 }
 
+/* A section that switches something on by being there. */
+static bool read_presence(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    *(bool *)field = json_is_object(value);
+    return json_is_object(value);
+}
+
 static bool read_clamp(const json_t *value, const struct binding *binding, void *field)
 {
     struct iml_knowledge_options *knowledge = field;
@@ -128,7 +136,12 @@ static bool read_solver_kind(const json_t *value, const struct binding *binding,
 /* ---- the table ---- */
 
 static const char *const pixels[] = {"standardized", "symmetric", "unit", NULL};
-static const char *const activations[] = {"relu", "tanh", NULL};
+static const char *const activations[] = {"relu", "tanh", "leaky_relu", NULL};
+static const char *const initializations[] = {"pytorch",        "kaiming_uniform", "kaiming_normal",
+                                              "xavier_uniform", "xavier_normal",   NULL};
+static const char *const curvatures[] = {"hessian", "gauss_newton", NULL};
+static const char *const curvature_batch_norms[] = {"batch", "running", NULL};
+static const char *const curvature_dropouts[] = {"off", "fixed", NULL};
 static const char *const preconditions[] = {"none", "l2", NULL};
 
 #define AT(field) offsetof(struct iml_trainer_options, field)
@@ -142,6 +155,12 @@ static const struct binding bindings[] = {
     {"/data/pixels",                       read_choice,         AT(data.pixels), pixels},
     {"/model/hidden",                      read_hidden,         AT(model), NULL},
     {"/model/activation",                  read_choice,         AT(model.activation), activations},
+    {"/model/slope",                       read_double,         AT(model.slope), NULL},
+    {"/model/batch_norm",                  read_presence,       AT(model.has_batch_norm), NULL},
+    {"/model/batch_norm/epsilon",          read_double,         AT(model.batch_norm_epsilon), NULL},
+    {"/model/batch_norm/momentum",         read_double,         AT(model.batch_norm_momentum), NULL},
+    {"/model/dropout",                     read_double,         AT(model.dropout), NULL},
+    {"/model/initialization",              read_choice,         AT(model.initialization), initializations},
     {"/inner/batch",                       read_size,           AT(inner.batch), NULL},
     {"/inner/steps",                       read_size,           AT(inner.steps), NULL},
     {"/inner/steps_per_update",            read_size,           AT(inner.steps_per_update), NULL},
@@ -172,6 +191,9 @@ static const struct binding bindings[] = {
     {"/meta/updates",                      read_size,           AT(meta.updates), NULL},
     {"/meta/validation_batch",             read_size,           AT(meta.validation_batch), NULL},
     {"/meta/curvature/batch",              read_size,           AT(meta.curvature_batch), NULL},
+    {"/meta/curvature/kind",               read_choice,         AT(meta.curvature_kind), curvatures},
+    {"/meta/curvature/batch_norm",         read_choice,         AT(meta.curvature_batch_norm), curvature_batch_norms},
+    {"/meta/curvature/dropout",            read_choice,         AT(meta.curvature_dropout), curvature_dropouts},
     {"/meta/solver/kind",                  read_solver_kind,    AT(meta.solver.kind), NULL},
     {"/meta/solver/terms",                 read_unsigned,       AT(meta.solver.terms), NULL},
     {"/meta/solver/step_size",             read_step_size,      AT(meta.solver.step_size), NULL},

@@ -93,9 +93,8 @@ static void test_the_papers_job(void **state)
 }
 
 /* Fields that are the daemon's own, or say nothing but what the engine has one of. */
-static const char *const elsewhere[] = {
-    "/checkpoint", "/early_stopping",      "/name",      "/note", "/priority",
-    "/tags",       "/meta/curvature/kind", "/model/kind"};
+static const char *const elsewhere[] = {"/checkpoint", "/early_stopping", "/name",      "/note",
+                                        "/priority",   "/tags",           "/model/kind"};
 
 static bool is_elsewhere(const char *path)
 {
@@ -176,7 +175,38 @@ static void test_each_field_reaches_an_option(void **state)
     (void)check_each_field("{'algorithm': 'iml', 'data': {'set': 'x'}, 'inner': {'optimizer':"
                            " {'kind': 'rmsprop'}}, 'meta': {'optimizer': {'kind': 'sgd',"
                            " 'momentum': 0.9, 'nesterov': true}, 'solver': {'step_size': 0.5}}}");
-    (void)check_each_field("{'algorithm': 'supervised', 'data': {'set': 'x'}}");
+    (void)check_each_field("{'algorithm': 'supervised', 'data': {'set': 'x'}, 'model':"
+                           " {'activation': 'leaky_relu', 'batch_norm': {}, 'dropout': 0.1}}");
+}
+
+/* A section that is there switches batch norm on, with its defaults; the rest of the model's. */
+static void test_batch_norm_is_a_section(void **state)
+{
+    (void)state;
+    struct iml_trainer_options o;
+    json_t *spec = resolve(paper);
+    assert_int_equal(imld_plan_options(spec, &o, NULL), IML_OK);
+    assert_false(o.model.has_batch_norm);
+    assert_true(o.model.dropout <= 0);
+    assert_int_equal(o.model.initialization, IML_INITIALIZATION_PYTORCH);
+    assert_int_equal(o.meta.curvature_kind, IML_CURVATURE_HESSIAN);
+    assert_int_equal(o.meta.curvature_batch_norm, IML_CURVATURE_NORM_BATCH);
+    assert_int_equal(o.meta.curvature_dropout, IML_CURVATURE_DROPOUT_OFF);
+    json_decref(spec);
+    spec = resolve("{'algorithm': 'iml', 'data': {'set': 'x'}, 'model': {'batch_norm': {},"
+                   " 'activation': 'leaky_relu', 'initialization': 'xavier_normal'}, 'meta':"
+                   " {'curvature': {'kind': 'gauss_newton', 'batch_norm': 'running',"
+                   " 'dropout': 'fixed'}}}");
+    assert_int_equal(imld_plan_options(spec, &o, NULL), IML_OK);
+    assert_true(o.model.has_batch_norm);
+    assert_true(o.model.batch_norm_epsilon == 1e-5 && o.model.batch_norm_momentum == 0.1);
+    assert_int_equal(o.model.activation, IML_ACTIVATION_LEAKY_RELU);
+    assert_true(o.model.slope == 0.01);
+    assert_int_equal(o.model.initialization, IML_INITIALIZATION_XAVIER_NORMAL);
+    assert_int_equal(o.meta.curvature_kind, IML_CURVATURE_GAUSS_NEWTON);
+    assert_int_equal(o.meta.curvature_batch_norm, IML_CURVATURE_NORM_RUNNING);
+    assert_int_equal(o.meta.curvature_dropout, IML_CURVATURE_DROPOUT_FIXED);
+    json_decref(spec);
 }
 
 static void test_what_is_no_resolved_spec_is_refused_with_its_pointer(void **state)
@@ -185,7 +215,7 @@ static void test_what_is_no_resolved_spec_is_refused_with_its_pointer(void **sta
     struct iml_trainer_options options;
     struct iml_error error = {0};
     json_t *spec = resolve(paper);
-    set_at(spec, "/meta/solver/kind", json_string("nystrom"));
+    set_at(spec, "/meta/solver/kind", json_string("another"));
     assert_int_equal(imld_plan_options(spec, &options, &error), IML_ERROR_DATA);
     assert_string_equal(error.where, "/meta/solver/kind");
     json_decref(spec);
@@ -244,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_papers_job),
         cmocka_unit_test(test_each_field_reaches_an_option),
+        cmocka_unit_test(test_batch_norm_is_a_section),
         cmocka_unit_test(test_what_is_no_resolved_spec_is_refused_with_its_pointer),
         cmocka_unit_test(test_the_plan_covers_the_daemons_own_memory),
     };

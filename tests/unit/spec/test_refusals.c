@@ -93,7 +93,12 @@ static const struct bad table[] = {
     /* meta */
     {IML("\"meta\":{\"updates\":0}"), "/meta/updates", NULL},
     {IML("\"meta\":{\"validation_batch\":501}"), "/meta/validation_batch", "at most 500"},
-    {IML("\"meta\":{\"curvature\":{\"kind\":\"gauss_newton\"}}"), "/meta/curvature/kind", "\"hessian\""},
+    {IML("\"meta\":{\"curvature\":{\"kind\":\"fisher\"}}"), "/meta/curvature/kind", "one of hessian, gauss_newton"},
+    {IML("\"meta\":{\"curvature\":{\"dropout\":\"on\"}}"), "/meta/curvature/dropout", "one of off, fixed"},
+    {IML("\"model\":{\"batch_norm\":true}"), "/model/batch_norm", "found true"},
+    {IML("\"model\":{\"batch_norm\":{\"epsilon\":0}}"), "/model/batch_norm/epsilon", NULL},
+    {IML("\"model\":{\"dropout\":1}"), "/model/dropout", NULL},
+    {IML("\"model\":{\"slope\":0.1}"), "/model/slope", "leaky_relu"},
     {IML("\"meta\":{\"curvature\":{\"batch\":59501}}"), "/meta/curvature/batch", "at most 59500"},
     {IML("\"meta\":{\"knowledge\":{\"kind\":\"l2\"}}"), "/meta/knowledge/kind", NULL},
     {IML("\"meta\":{\"knowledge\":{\"initial\":0}}"), "/meta/knowledge/initial", NULL},

@@ -75,8 +75,9 @@ static void test_the_example_gives_itself_plus_defaults(void **unused)
     json_t *const document = json_loads(example, 0, NULL);
     json_t *const spec = resolve_or_fail(example);
     assert_within(document, spec);
-    /* pixels, note, and of the optimizers beta1, beta2, epsilon and rho, epsilon */
-    assert_int_equal(leaves(spec), leaves(document) + 7);
+    /* pixels, note, of the optimizers beta1, beta2, epsilon and rho, epsilon, of the model dropout
+     * and initialization, of the curvature batch_norm and dropout */
+    assert_int_equal(leaves(spec), leaves(document) + 11);
     assert_string_equal(json_string_value(at(spec, "/data/pixels")), "standardized");
     assert_true(json_real_value(at(spec, "/inner/optimizer/beta2")) == 0.999);
     assert_true(json_real_value(at(spec, "/meta/optimizer/rho")) == 0.99);
@@ -97,6 +98,8 @@ static void test_a_minimal_document_gets_every_default(void **unused)
     assert_int_equal(json_array_size(at(spec, "/model/hidden")), 2);
     assert_int_equal(json_array_size(at(spec, "/early_stopping")), 0);
     assert_null(at(spec, "/inner/steps"));
+    assert_null(at(spec, "/model/batch_norm"));
+    assert_null(at(spec, "/model/slope"));
     assert_null(at(spec, "/inner/warmup/until"));
     assert_null(at(spec, "/meta/knowledge/clamp"));
     assert_null(at(spec, "/evaluation/every_steps"));
