@@ -9,8 +9,8 @@ from harness import SANITIZER, Case, limit, main, specs
 from support import events
 
 # long enough that a run is met in its middle; a sanitizer's build is ten times as slow
-SPEC = specs.iml(meta={"updates": 150 if SANITIZER else 900}, evaluation={"every_updates": 10},
-                 checkpoint={"every_seconds": 60})
+SPEC = specs.iml(meta={"updates": 150 if SANITIZER else 900}, early_stopping=[],
+                 evaluation={"every_updates": 10}, checkpoint={"every_seconds": 60})
 
 
 class SignalsTest(Case):
@@ -49,7 +49,7 @@ class SignalsTest(Case):
         client.wait_step(holder, 50)
         daemon.stop()
         daemon.start()
-        client.wait_step(holder, 51)
+        client.wait_state(holder, "running")
         kinds = [e["kind"] for e in client.events(holder)]
         self.assertEqual(kinds.count(events.CLAIMED), 2)
         self.assertEqual(kinds.count(events.SHUTDOWN), 1)

@@ -50,8 +50,8 @@ class VerbsTest(Case):
         self.assertEqual(self.state_after(ids[3], "cancel"), "cancelled")
 
     def test_a_running_job_is_paused_and_goes_on_to_the_same_bits(self):
-        spec = specs.iml(meta={"updates": 200 if SANITIZER else 900}, evaluation={"every_updates": 20},
-                         checkpoint={"every_seconds": 0.05})
+        spec = specs.iml(meta={"updates": 200 if SANITIZER else 900}, early_stopping=[],
+                         evaluation={"every_updates": 20}, checkpoint={"every_seconds": 0.05})
         undisturbed = self.client.outcome(self.client.create(spec))
         id = self.client.create(spec)
         for step in (30, 300, 900):  # in the warm-up and between updates
