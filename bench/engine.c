@@ -18,8 +18,9 @@
 
 enum { TERMS = 3, SEED = 1 };
 
-/* λ hardly moves: a bench may take thousands of updates, and e^λ must stay where it was */
-static const double step_size = 0.01, coefficient = 1e-4, learning_rate = 1e-6;
+/* e^λ = 1 makes H positive definite at random weights, so that cg takes all of its steps. λ hardly
+ * moves: a bench may take thousands of updates, and e^λ must stay where it was. */
+static const double step_size = 0.01, coefficient = 1, learning_rate = 1e-6;
 
 /* Images and labels of one batch. */
 struct sample {
@@ -183,6 +184,10 @@ static void solve(struct bench *self, struct iml_solver *solver)
 {
     struct iml_report report;
     iml_solver_solve(solver, self->curvature, self->v, self->q, &report);
+    if (report.products == TERMS) return;
+    (void)fprintf(stderr, "bench_engine: %s ended after %u products: %s\n",
+                  solver->options.kind->name, report.products, iml_end_name(report.end));
+    exit(1);
 }
 
 /* The linearization is part of it: the solver can't be had without. */

@@ -16,7 +16,7 @@ import numpy
 import torch
 from torch.nn import functional
 
-TERMS, STEP_SIZE, COEFFICIENT = 3, 0.01, 1e-4
+TERMS, STEP_SIZE, COEFFICIENT = 3, 0.01, 1.0
 LEARNING_RATE, RHO, EPSILON = 1e-6, 0.99, 1e-8
 
 
