@@ -352,6 +352,20 @@ class ScriptTest(Case):
         self.assertEqual(len(client.jobs()), 4)
         daemon.stop()
 
+    def test_another_study_with_the_same_jobs_has_its_own(self):
+        daemon, client, where = self.served()
+        changes = {"axes": STUDY["axes"][:1], "seeds": [1]}
+        self.script(self.write(**changes), *where)
+        _, said = self.script(self.write(study="other", **changes), *where)
+        self.assertIn("2 jobs with the tag other: 2 new", said)
+        labels = {name.upper(): value for name, value in STUDY["axes"][0]["values"].items()}
+        changes.update(axes=[{"name": "solver", "values": labels}], pairs=[])
+        del changes["seeds"]
+        _, said = self.script(self.write(study="other", seeds=[1, 2], quick={}, **changes), *where)
+        self.assertIn("4 jobs with the tag other: 2 new, 2 were there", said, "labels may be renamed")
+        self.assertEqual(len(client.jobs()), 6)
+        daemon.stop()
+
     def test_a_dry_run_submits_nothing(self):
         daemon, client, where = self.served()
         output, _ = self.script(self.write(), *where, "--dry-run")

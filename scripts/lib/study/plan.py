@@ -116,7 +116,7 @@ class Pair:
 class Cell:
     def __init__(self, study, labels, seed, spec):
         self.labels, self.seed = labels, seed  # labels: {axis: label}
-        self.key = hashlib.sha256(canonical(spec).encode()).hexdigest()[:24]
+        self.key = key_of(spec)
         where = ", ".join(f"{axis} {label}" for axis, label in labels.items())
         self.title = f"{where}, seed {seed}" if where else f"seed {seed}"
         self.spec = dict(spec, name=f"{study.tag}: {self.title}"[:200])
@@ -127,8 +127,9 @@ class Cell:
         return tuple(self.labels.values())
 
 
-def canonical(document):
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def key_of(document):
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 class Study:

@@ -3,7 +3,7 @@ import sys
 import time
 
 from .client import Refused
-from .plan import KEY_TAG, StudyError
+from .plan import KEY_TAG, StudyError, key_of
 
 OPEN = "queued,running,paused"
 REVIVE = {"failed": "retry", "cancelled": "retry", "paused": "resume"}
@@ -21,9 +21,11 @@ def found_jobs(api, tag, owner):
 
 
 def submit(api, cell):
-    """The job of a cell. The key is made from the document, so a repeated request makes no second job."""
+    """The job of a cell. The key is made from the whole body (name and tags too: another study may
+    have the same job), so a repeated request makes no second job."""
+    body_key = key_of(cell.spec)
     for turn in range(KEYS_MAX):
-        key = cell.key if turn == 0 else f"{cell.key}-{turn + 1}"
+        key = body_key if turn == 0 else f"{body_key}-{turn + 1}"
         try:
             return api.request("POST", "/v1/jobs", cell.spec, {"Idempotency-Key": f"study-{key}"})
         except Refused as refusal:
