@@ -32,8 +32,8 @@ struct imld_users {
 void imld_users_init(struct imld_users *users, const char *admin_group);
 void imld_users_clear(struct imld_users *users);
 
-/* "uid-1234" where the uid has no name. Admins: the daemon's own uid, root, members of admin_group.
- */
+/* "uid-1234" where the uid has no name. Admins: the daemon's own uid, root, members of
+ * admin_group. */
 void imld_users_find(struct imld_users *users, uid_t uid, struct imld_caller *caller);
 
 /* 0: may go on, and request->caller is known; else the status, with a problem: 421 foreign Host on

@@ -50,8 +50,8 @@ IML_MUST_USE enum iml_code imld_api_start(const struct imld_api_options *options
  * ends within `seconds`, frees. */
 void imld_api_stop(struct imld_api *api, unsigned seconds);
 
-/* A sign of life for the watchdog: true when the HTTP threads answered within the last few seconds.
- */
+/* A sign of life for the watchdog: true when the HTTP threads answered within the last few
+ * seconds. */
 bool imld_api_is_alive(struct imld_api *api);
 
 #endif

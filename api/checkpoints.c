@@ -1,5 +1,5 @@
-/* checkpoints.c: GET /v1/jobs/{id}/checkpoints[/{name}]: list; download with Range (RFC 9110 14).
- */
+/* checkpoints.c: GET /v1/jobs/{id}/checkpoints[/{name}]: list; download with Range (RFC 9110
+ * 14). */
 #include "storage/checkpoints.h"
 
 #include <errno.h>

@@ -225,8 +225,8 @@ static void read_query(const struct imld_request *request, struct query *query,
 
 enum form { FORM_JSON, FORM_CSV, FORM_NONE };
 
-/* The first type of Accept that we can make; quality values beside, since we have two forms only.
- */
+/* The first type of Accept that we can make; quality values beside, since we have two forms
+ * only. */
 static enum form accepted(const char *accept)
 {
     if (!accept || !*accept) return FORM_JSON;

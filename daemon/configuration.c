@@ -1,5 +1,5 @@
-/* configuration.c: settings from command line, environment, file and defaults; see configuration.h.
- */
+/* configuration.c: settings from command line, environment, file and defaults; see
+ * configuration.h. */
 #include "daemon/configuration.h"
 
 #include <assert.h>
@@ -37,8 +37,10 @@ static enum iml_code read_argument(size_t count, const char *const *arguments, s
                                    struct given *given, struct iml_error *error)
 {
     const char *argument = arguments[(*at)++];
-    if (strncmp(argument, "--", 2) != 0)
-        return iml_error_set(error, IML_ERROR_ARGUMENT, "\"%s\" is no option", argument);
+    if (strncmp(argument, "--", 2) != 0) {
+        (void)iml_error_set(error, IML_ERROR_ARGUMENT, "\"%s\" is no option", argument);
+        return IML_ERROR_ARGUMENT;
+    }
     const char *name = argument + 2;
     const size_t length = strcspn(name, "=");
     const struct imld_option *option = imld_option_find(name, length);
@@ -322,7 +324,7 @@ enum iml_code imld_configuration_read(struct imld_configuration *configuration,
     enum iml_code code = IML_OK;
     size_t given_count = 0;
     struct given *given = calloc(argument_count + 1, sizeof *given);
-    if (!given) code = iml_error_set(error, IML_ERROR_MEMORY, "no memory for the options");
+    if (!given) return iml_error_set(error, IML_ERROR_MEMORY, "no memory for the options");
     for (size_t at = 0; at < argument_count && code == IML_OK;) {
         code = read_argument(argument_count, arguments, &at, &given[given_count], error);
         given_count++;

@@ -54,8 +54,8 @@ IML_MUST_USE enum iml_code imld_configuration_read(struct imld_configuration *co
                                                    struct iml_error *error);
 void imld_configuration_clear(struct imld_configuration *configuration);
 
-/* What --check-config prints, and --help: one text each, for the caller to free; NULL: no memory.
- */
+/* What --check-config prints, and --help: one text each, for the caller to free; NULL: no
+ * memory. */
 char *imld_configuration_report(const struct imld_configuration *configuration);
 char *imld_configuration_help(void);
 

@@ -122,7 +122,7 @@ static enum claim claim_one(struct imld_dispatch *self)
 /* Waits to be woken, or for a moment where something failed; false: stop. */
 static bool wait_for_work(struct imld_dispatch *self, bool has_failed)
 {
-    const struct timespec end = imld_ticks_after_ms(RETRY_SECONDS * 1000);
+    const struct timespec end = imld_ticks_after_ms((int64_t)RETRY_SECONDS * 1000);
     (void)pthread_mutex_lock(&self->mutex);
     while (!self->is_woken && !self->is_stopping) {
         if (!has_failed) {

@@ -44,8 +44,8 @@ static void tell_recovery(struct imld_local_sink *self, double seconds, const st
     free(data);
 }
 
-/* Tries, and while storage is out of order tries again; the run's state and rows stay as they are.
- */
+/* Tries, and while storage is out of order tries again; the run's state and rows stay as they
+ * are. */
 static enum iml_code persist(struct imld_local_sink *self, const struct attempt *attempt,
                              struct iml_error *error)
 {

@@ -11,8 +11,7 @@
 
 #define PROGRAM "imld " IMLD_VERSION
 
-/* NOLINTBEGIN(concurrency-mt-unsafe): the environment is read and changed before any thread exists
- */
+/* NOLINTBEGIN(concurrency-mt-unsafe): the environment is used before any thread exists */
 static const char *variable(void *context, const char *name)
 {
     (void)context;

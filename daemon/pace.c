@@ -15,8 +15,8 @@ void imld_paces_clear(struct imld_paces *paces)
     (void)pthread_mutex_destroy(&paces->mutex);
 }
 
-/* FNV-1a over the sections that a step's time depends on; seed, name and rules are not among them.
- */
+/* FNV-1a over the sections that a step's time depends on; seed, name and rules are not among
+ * them. */
 static uint64_t kind_of(const json_t *spec)
 {
     static const char *const sections[] = {"algorithm", "data",       "model",    "inner",

@@ -54,8 +54,8 @@ struct imld_run {
     struct imld_verdict verdict; /* of the rule that fired */
 };
 
-/* resume.c: the newest intact checkpoint, the rows up to it, the best as of then; tells the sink.
- */
+/* resume.c: the newest intact checkpoint, the rows up to it, the best as of then; tells the
+ * sink. */
 IML_MUST_USE enum iml_code imld_run_resume(struct imld_run *run, struct iml_error *error);
 
 /* finish.c: `last`, the best restored and evaluated and written as `best`, the result, the end. */

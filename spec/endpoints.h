@@ -1,5 +1,5 @@
-/* endpoints.h: the table of HTTP endpoints (DESIGN §7): what the router binds handlers to by name.
- */
+/* endpoints.h: the table of HTTP endpoints (DESIGN §7): what the router binds handlers to by
+ * name. */
 #ifndef IMLD_SPEC_ENDPOINTS_H
 #define IMLD_SPEC_ENDPOINTS_H
 

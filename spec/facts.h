@@ -1,5 +1,5 @@
-/* facts.h: the named functions behind defaults that depend on the data set ("@train" in fields.c).
- */
+/* facts.h: the named functions behind defaults that depend on the data set ("@train" in
+ * fields.c). */
 #ifndef IMLD_SPEC_FACTS_H
 #define IMLD_SPEC_FACTS_H
 

@@ -89,8 +89,8 @@ static enum iml_code finish(struct imld_storage *storage, int64_t doubt, bool *i
     return code;
 }
 
-/* Is the transaction `token` there? A settling transaction that came after it says what it found.
- */
+/* Is the transaction `token` there? A settling transaction that came after it says what it
+ * found. */
 static enum iml_code look(struct imld_connection *connection, int64_t token, bool *has_happened,
                           struct iml_error *error)
 {

@@ -1,5 +1,5 @@
-/* context.c: what every part of storage/ asks of its state folder: the time, the log, paths in it.
- */
+/* context.c: what every part of storage/ asks of its state folder: the time, the log, paths in
+ * it. */
 #include <stdarg.h>
 #include <stdio.h>
 

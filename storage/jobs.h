@@ -7,8 +7,8 @@
 
 #define IMLD_JOB_ID_MAX 24
 
-/* Ids are "j" and the number in seven or more decimal digits: j0000042. Short, sortable, URL-safe.
- */
+/* Ids are "j" and the number in seven or more decimal digits: j0000042. Short, sortable,
+ * URL-safe. */
 void imld_job_id(int64_t number, char id[IMLD_JOB_ID_MAX]);
 bool imld_job_number(const char *id,
                      int64_t *number); /* false: not an id in its one canonical form */

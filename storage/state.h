@@ -1,5 +1,5 @@
-/* state.h: what an open state folder is made of, shared by the files of storage/ (private to it).
- */
+/* state.h: what an open state folder is made of, shared by the files of storage/ (private to
+ * it). */
 #ifndef IMLD_STORAGE_STATE_H
 #define IMLD_STORAGE_STATE_H
 
@@ -99,8 +99,8 @@ uint64_t imld_wal_bytes(const struct imld_storage *storage);
 IML_MUST_USE enum iml_code imld_readers_init(struct imld_storage *storage, struct iml_error *error);
 void imld_readers_close(struct imld_storage *storage); /* waits until all are given back */
 
-/* orphans.c: removes files below checkpoints/ that no row names; what can't be removed is logged.
- */
+/* orphans.c: removes files below checkpoints/ that no row names; what can't be removed is
+ * logged. */
 void imld_orphans_remove(struct imld_storage *storage, struct imld_connection *connection);
 
 #endif

@@ -76,8 +76,8 @@ void imld_storage_listen(struct imld_storage *storage, void (*changed)(void *con
 void imld_storage_unlisten(struct imld_storage *storage,
                            void (*changed)(void *context, int64_t job), void *context);
 
-/* Health: false while the last commit failed for want of space or by an I/O error; why is filled.
- */
+/* Health: false while the last commit failed for want of space or by an I/O error; why is
+ * filled. */
 bool imld_storage_is_healthy(struct imld_storage *storage, struct iml_error *why);
 
 struct imld_storage_facts {

@@ -23,8 +23,8 @@ struct iml_set_facts {
     char name[IML_SET_NAME_MAX];
     enum iml_set_form form;
     size_t channels, height, width;
-    size_t classes; /* 1 + the largest label of the splits present */
-    size_t train_images, test_images; /* 0: the set has no such split */
+    size_t classes;                             /* 1 + the largest label of the splits present */
+    size_t train_images, test_images;           /* 0: the set has no such split */
     size_t train_class_images[IML_CLASSES_MAX]; /* per class */
 };
 
@@ -43,8 +43,8 @@ bool iml_set_name_is_valid(const char *name);
 IML_MUST_USE enum iml_code iml_set_inspect(const struct iml_set_roots *roots, const char *name,
                                            struct iml_set_facts *facts, struct iml_error *error);
 
-/* Calls visit for each folder under the roots that is a set, in order of name, the first root's of two of the
- * same name; a set that is broken is visited with error set (facts->name filled). */
+/* Calls visit for each folder under the roots that is a set, in order of name, the first root's of
+ * two of the same name; a set that is broken is visited with error set (facts->name filled). */
 IML_MUST_USE enum iml_code iml_set_list(const struct iml_set_roots *roots,
                                         void (*visit)(void *context,
                                                       const struct iml_set_facts *facts,

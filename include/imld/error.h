@@ -28,9 +28,9 @@ struct iml_error {
     char mend[256];  /* what to do */
 };
 
-/* Sets code and `what` (printf form) unless an error is set already; returns the code that the error
- * then holds, so that `return iml_error_set(…)` is the usual way out. error may be NULL: then only
- * code is returned. */
+/* Sets code and `what` (printf form) unless an error is set already; returns the code that the
+ * error then holds, so that `return iml_error_set(…)` is the usual way out. error may be NULL: then
+ * only code is returned. */
 enum iml_code iml_error_set(struct iml_error *error, enum iml_code code, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,4 +1,5 @@
-/* knowledge.h: λ: how meta-knowledge enters the training loss, and the mixed derivative (MATH §3). */
+/* knowledge.h: λ: how meta-knowledge enters the training loss, and the mixed derivative (MATH
+ * §3). */
 #ifndef IMLD_KNOWLEDGE_H
 #define IMLD_KNOWLEDGE_H
 
@@ -8,8 +9,8 @@ struct iml_knowledge_kind;
 
 struct iml_knowledge_options {
     const struct iml_knowledge_kind *kind;
-    double initial;    /* the coefficient e^λ at the start, e.g. 1e-4 */
-    double clamp_low;  /* bounds of e^λ after each step on λ; low 0 and high HUGE_VAL: none */
+    double initial;   /* the coefficient e^λ at the start, e.g. 1e-4 */
+    double clamp_low; /* bounds of e^λ after each step on λ; low 0 and high HUGE_VAL: none */
     double clamp_high;
 };
 
@@ -19,7 +20,7 @@ struct iml_knowledge {
     const struct iml_net *net; /* borrowed */
     size_t size;               /* M */
     iml_real *lambda;          /* M: state */
-    iml_real *diagonal;        /* P: d = e^λ spread over θ; derived from λ, see iml_knowledge_refresh */
+    iml_real *diagonal; /* P: d = e^λ spread over θ; derived from λ, see iml_knowledge_refresh */
 };
 
 struct iml_knowledge_kind {

@@ -9,8 +9,8 @@ struct iml_optimizer_kind;
 struct iml_optimizer_options {
     const struct iml_optimizer_kind *kind;
     double learning_rate;
-    double momentum; /* sgd; 0 = none */
-    bool nesterov;   /* sgd */
+    double momentum;     /* sgd; 0 = none */
+    bool nesterov;       /* sgd */
     double beta1, beta2; /* adam: 0.9, 0.999 */
     double rho;          /* rmsprop: 0.99 */
     double epsilon;      /* adam, rmsprop: 1e-8, added outside the root */

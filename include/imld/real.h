@@ -1,4 +1,5 @@
-/* real.h: the engine's number type: float; double in the build for the checkers (IML_REAL_DOUBLE). */
+/* real.h: the engine's number type: float; double in the build for the checkers
+ * (IML_REAL_DOUBLE). */
 #ifndef IMLD_REAL_H
 #define IMLD_REAL_H
 

@@ -18,9 +18,9 @@ enum iml_end {
 
 /* What the residual of a report is. */
 enum iml_residual_kind {
-    IML_RESIDUAL_NONE,     /* not known without another product */
-    IML_RESIDUAL_EXACT,    /* of the estimate itself, up to rounding */
-    IML_RESIDUAL_PREVIOUS  /* of the estimate with one term less (neumann) */
+    IML_RESIDUAL_NONE,    /* not known without another product */
+    IML_RESIDUAL_EXACT,   /* of the estimate itself, up to rounding */
+    IML_RESIDUAL_PREVIOUS /* of the estimate with one term less (neumann) */
 };
 
 struct iml_solver_kind;
@@ -40,7 +40,7 @@ struct iml_solver_options {
     unsigned rank;          /* nystrom: r ≥ 1; above P it counts as P */
     const uint32_t *coordinates; /* nystrom: S, r distinct ones; borrowed. NULL: drawn from
                                     (seed, update), see iml_solver_draw */
-    size_t max_parameters;  /* exact: refused above it; 0: 16,384 */
+    size_t max_parameters;       /* exact: refused above it; 0: 16,384 */
 };
 
 struct iml_report {
@@ -50,12 +50,12 @@ struct iml_report {
     double smallest_curvature; /* smallest pᵀH_δp/‖p‖² met (cg: of its directions; minres, auto: of
                                   the Lanczos vectors); NaN where the solver meets none */
     double step_size;          /* α used; NaN where there is none */
-    double largest_curvature;  /* μ̂ or μ̂_A of `auto`; NaN where not estimated */
+    double largest_curvature; /* μ̂ or μ̂_A of `auto`; NaN where not estimated */
     double smallest_eigenvalue, largest_eigenvalue; /* exact: of H_δ; otherwise NaN */
-    double condition;          /* exact: max |μ| / min |μ|; otherwise NaN */
-    size_t bytes;              /* of the solver's own memory, as planned */
-    double seconds;            /* of this solve, by CLOCK_MONOTONIC: alone among these fields it
-                                  differs from run to run */
+    double condition;                               /* exact: max |μ| / min |μ|; otherwise NaN */
+    size_t bytes;                                   /* of the solver's own memory, as planned */
+    double seconds; /* of this solve, by CLOCK_MONOTONIC: alone among these fields it
+                       differs from run to run */
     enum iml_end end;
 };
 
@@ -66,15 +66,16 @@ const char *iml_end_name(enum iml_end end); /* "terms", "target_residual", … *
 struct iml_solver {
     struct iml_solver_options options;
     size_t size;
-    size_t bytes;            /* taken from the arena */
-    uint32_t seed, update;   /* of iml_solver_draw */
-    iml_real *vectors[5];    /* size each */
-    iml_real *basis;         /* rows × size: cg's residuals, minres' Lanczos vectors, nystrom's C */
+    size_t bytes;          /* taken from the arena */
+    uint32_t seed, update; /* of iml_solver_draw */
+    iml_real *vectors[5];  /* size each */
+    iml_real *basis;       /* rows × size: cg's residuals, minres' Lanczos vectors, nystrom's C */
     double *matrix, *small, *work; /* nystrom, exact: dense matrices, numbers, LAPACK's work */
-    int *pivots;             /* exact */
-    uint32_t *coordinates;   /* nystrom: S of the solve at hand */
-    iml_real *warm;          /* state: unit vector of the power iteration, size */
-    uint64_t *warm_products; /* state: products taken by the power iteration so far; 0: `warm` not set */
+    int *pivots;                   /* exact */
+    uint32_t *coordinates;         /* nystrom: S of the solve at hand */
+    iml_real *warm;                /* state: unit vector of the power iteration, size */
+    uint64_t
+        *warm_products; /* state: products taken by the power iteration so far; 0: `warm` not set */
 };
 
 struct iml_solver_kind {
@@ -93,16 +94,16 @@ struct iml_solver_kind {
 extern const struct iml_solver_kind *const iml_solver_kinds[];
 const struct iml_solver_kind *iml_solver_kind_find(const char *name);
 
-/* What iml_solver_layout needs to be true: nystrom's rank ≥ 1 and ρ > 0 (IML_ERROR_ARGUMENT), exact's
- * size within max_parameters (IML_ERROR_LIMIT, with the bytes that it would take). To be asked while
- * planning, before the layout; `where` is left to the caller. */
+/* What iml_solver_layout needs to be true: nystrom's rank ≥ 1 and ρ > 0 (IML_ERROR_ARGUMENT),
+ * exact's size within max_parameters (IML_ERROR_LIMIT, with the bytes that it would take). To be
+ * asked while planning, before the layout; `where` is left to the caller. */
 IML_MUST_USE enum iml_code iml_solver_check(const struct iml_solver_options *options, size_t size,
                                             struct iml_error *error);
 
 /* Sets options and size, takes all memory. Can't fail: sizes overflow in the arena's plan; options
  * that iml_solver_check refuses are a programming error and assert. */
-void iml_solver_layout(struct iml_solver *self, const struct iml_solver_options *options, size_t size,
-                       struct iml_arena *arena);
+void iml_solver_layout(struct iml_solver *self, const struct iml_solver_options *options,
+                       size_t size, struct iml_arena *arena);
 
 /* Registers what must survive a restart, under "state/solver/…". */
 IML_MUST_USE enum iml_code iml_solver_register(const struct iml_solver *self,
@@ -115,8 +116,8 @@ IML_MUST_USE enum iml_code iml_solver_register(const struct iml_solver *self,
 void iml_solver_draw(struct iml_solver *self, uint32_t seed, uint32_t update);
 
 /* q ≈ H_δ⁻¹v. v = 0 gives q = 0, residual 0, no product. q holds the iterate so far, also where the
- * report says that the solve ended early; q and v don't overlap. Scalars accumulate in double, norms
- * are never formed in float. Allocates nothing; called from the run's own thread only. */
+ * report says that the solve ended early; q and v don't overlap. Scalars accumulate in double,
+ * norms are never formed in float. Allocates nothing; called from the run's own thread only. */
 void iml_solver_solve(struct iml_solver *self, const struct iml_curvature *curvature,
                       const iml_real *v, iml_real *q, struct iml_report *report);
 

@@ -28,8 +28,8 @@ struct iml_model_options {
     size_t hidden_count;
     enum iml_activation activation;
     enum iml_initialization initialization;
-    double slope;               /* of leaky_relu */
-    double dropout;             /* rate; 0: none */
+    double slope;   /* of leaky_relu */
+    double dropout; /* rate; 0: none */
     double batch_norm_epsilon;
     double batch_norm_momentum; /* share of the batch in an update of the running statistics */
     bool has_batch_norm;
@@ -46,8 +46,8 @@ struct iml_until {
 struct iml_inner_options {
     struct iml_optimizer_options optimizer;
     size_t batch;
-    size_t steps;            /* supervised: steps in all */
-    size_t warmup_steps;     /* iml: steps before the first update, where warmup_until is not used */
+    size_t steps;        /* supervised: steps in all */
+    size_t warmup_steps; /* iml: steps before the first update, where warmup_until is not used */
     struct iml_until warmup_until;
     size_t steps_per_update; /* iml */
 };
@@ -77,12 +77,12 @@ struct iml_trainer_options {
     struct iml_data_options data;
     struct iml_model_options model;
     struct iml_inner_options inner;
-    struct iml_meta_options meta;   /* iml only */
-    size_t evaluation_every;        /* supervised: steps; iml: updates */
+    struct iml_meta_options meta; /* iml only */
+    size_t evaluation_every;      /* supervised: steps; iml: updates */
     uint32_t seed;
     unsigned threads;
-    int nice;                       /* of the helper threads; the run's own thread is the caller's */
-    struct iml_set_roots roots;     /* borrowed until open returns */
+    int nice;                   /* of the helper threads; the run's own thread is the caller's */
+    struct iml_set_roots roots; /* borrowed until open returns */
 };
 
 /* Rows that one call of step or evaluate has to tell. Names are those of the metric table. */
@@ -111,38 +111,40 @@ struct iml_progress {
 struct iml_trainer;
 
 struct iml_trainer_kind {
-    const char *name; /* "supervised", "iml" */
+    const char *name;                          /* "supervised", "iml" */
     const struct iml_trainer_methods *methods; /* private: engine/trainer/ */
 };
 
 extern const struct iml_trainer_kind *const iml_trainer_kinds[]; /* ends with NULL */
 const struct iml_trainer_kind *iml_trainer_kind_find(const char *name);
 
-/* Checks counts against the data set's facts and plans all memory; allocates next to nothing and reads no image. The
- * plan holds everything that open will allocate, data included. */
+/* Checks counts against the data set's facts and plans all memory; allocates next to nothing and
+ * reads no image. The plan holds everything that open will allocate, data included. */
 IML_MUST_USE enum iml_code iml_trainer_plan(const struct iml_trainer_options *options,
                                             const struct iml_set_facts *facts,
                                             struct iml_plan *plan, struct iml_error *error);
 
-/* Reads the data, draws the split, takes all memory, initializes θ and λ, starts the team. cancel is
- * borrowed. After open nothing allocates. */
+/* Reads the data, draws the split, takes all memory, initializes θ and λ, starts the team. cancel
+ * is borrowed. After open nothing allocates. */
 IML_MUST_USE enum iml_code iml_trainer_open(const struct iml_trainer_options *options,
                                             const atomic_bool *cancel, struct iml_trainer **trainer,
                                             struct iml_error *error);
 void iml_trainer_close(struct iml_trainer *trainer);
 
 /* One inner step, or one update of λ (which leaves `step` as it is). Adds to rows what it measured
- * (rows->count is reset first). IML_ERROR_CANCELLED: the step was abandoned, the memory is no longer
- * a state: go on only from a checkpoint. A loss that is not finite is no error: it is in the rows. */
+ * (rows->count is reset first). IML_ERROR_CANCELLED: the step was abandoned, the memory is no
+ * longer a state: go on only from a checkpoint. A loss that is not finite is no error: it is in the
+ * rows. */
 IML_MUST_USE enum iml_code iml_trainer_step(struct iml_trainer *trainer, struct iml_rows *rows,
                                             struct iml_error *error);
 
-/* All of validation and test, and train/loss and train/accuracy as means over the steps since the last
- * evaluation. Clears is_evaluation_due. Changes nothing that a step depends on. */
+/* All of validation and test, and train/loss and train/accuracy as means over the steps since the
+ * last evaluation. Clears is_evaluation_due. Changes nothing that a step depends on. */
 IML_MUST_USE enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows *rows,
                                                 struct iml_error *error);
 
-/* Validation and test alone, of the state at hand, without touching the means or what is due: for restored best weights. */
+/* Validation and test alone, of the state at hand, without touching the means or what is due: for
+ * restored best weights. */
 IML_MUST_USE enum iml_code iml_trainer_evaluate_state(struct iml_trainer *trainer,
                                                       struct iml_rows *rows,
                                                       struct iml_error *error);
@@ -165,8 +167,9 @@ struct iml_split_view {
 };
 struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer);
 
-/* For tests: fills everything that steps write (all arenas but the one of images and split, which open
- * has read from files) with 0xA5, so that the registry test sees what a checkpoint does not restore. */
+/* For tests: fills everything that steps write (all arenas but the one of images and split, which
+ * open has read from files) with 0xA5, so that the registry test sees what a checkpoint does not
+ * restore. */
 void iml_trainer_poison(struct iml_trainer *trainer);
 
 /* The BLAS kernel the bits depend on, e.g. "OpenBLAS 0.3.21 Zen"; never NULL. */
