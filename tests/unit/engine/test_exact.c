@@ -121,6 +121,12 @@ static void test_report_tells_bytes_and_seconds(void **state)
     assert_true(report.seconds >= 0 && report.seconds < 60);
     const struct iml_solver_options none = options_of("identity", 0);
     assert_int_equal(solve_once(&none, &matrix.curvature, v, q).bytes, 0);
+    struct iml_solver solver; /* memory that others took before is not the solver's */
+    struct iml_arena plan;
+    iml_arena_measure(&plan);
+    (void)iml_arena_take(&plan, 1000, 1000);
+    iml_solver_layout(&solver, &options, SIZE, &plan);
+    assert_int_equal(solver.bytes, report.bytes);
 }
 
 int main(void)

@@ -72,6 +72,23 @@ static void test_preconditioned_neumann_is_the_dense_polynomial(void **state)
     }
 }
 
+/* |1 − αμ| ≫ 1: the terms overflow. The solve ends there, and q is the sum before it. */
+static void test_divergence_ends_the_solve_while_q_is_finite(void **state)
+{
+    (void)state;
+    static struct dense matrix;
+    unsigned products = 0;
+    iml_real v[SIZE], q[SIZE];
+    random_vector(SIZE, 5, v);
+    dense_from_spectrum(&matrix, POSITIVE, &products);
+    struct iml_solver_options options = options_of("neumann", 1000);
+    options.step_size = 1e3;
+    const struct iml_report report = solve_once(&options, &matrix.curvature, v, q);
+    assert_int_equal(report.end, IML_END_NOT_FINITE);
+    assert_true(report.products < 100);
+    for (size_t j = 0; j < SIZE; j++) assert_true(isfinite(q[j]) && fabs(q[j]) < 1e200);
+}
+
 /* MATH §4: whatever the coefficients are, e^λ up to 1e8. With `auto` alone the step would be 1e-8
  * and all other coordinates would stand still. */
 static void test_preconditioned_neumann_converges_for_large_coefficients(void **state)
@@ -187,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_neumann_is_the_dense_polynomial),
         cmocka_unit_test(test_preconditioned_neumann_is_the_dense_polynomial),
+        cmocka_unit_test(test_divergence_ends_the_solve_while_q_is_finite),
         cmocka_unit_test(test_preconditioned_neumann_converges_for_large_coefficients),
         cmocka_unit_test(test_estimate_of_the_data_part_ignores_the_damping),
         cmocka_unit_test(test_auto_warms_up_once_and_stays_warm),

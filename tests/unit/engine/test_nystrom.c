@@ -85,6 +85,22 @@ static void test_rank_one_by_hand(void **state)
     assert_int_equal(report.products, 1);
 }
 
+/* H = diag(2, 0): ρB + CᵀC is singular, and its null space is left out. */
+static void test_null_space_is_cut_off(void **state)
+{
+    (void)state;
+    static struct dense matrix;
+    unsigned products = 0;
+    const double h[] = {2, 0, 0, 0};
+    const iml_real v[] = {3, 11};
+    iml_real q[2];
+    dense_from_elements(&matrix, 2, h, &products);
+    const struct iml_solver_options options = nystrom_of(2, 0.5);
+    (void)solve_once(&options, &matrix.curvature, v, q);
+    check_close(q[0], 3 / 2.5, 1e-14);
+    check_close(q[1], 11 / 0.5, 1e-14);
+}
+
 static void draw(uint32_t seed, uint32_t update, unsigned rank, uint32_t *out)
 {
     static struct dense matrix;
@@ -159,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_full_rank_is_the_damped_solution),
         cmocka_unit_test(test_low_rank_is_exact_where_h_has_it),
         cmocka_unit_test(test_rank_one_by_hand),
+        cmocka_unit_test(test_null_space_is_cut_off),
         cmocka_unit_test(test_coordinates_are_distinct_and_depend_on_seed_and_update),
         cmocka_unit_test(test_each_coordinate_is_drawn_equally_often),
         cmocka_unit_test(test_rank_and_damping_are_checked),
