@@ -14,8 +14,8 @@ struct imld_dispatch {
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t mutex; /* of the rest */
-    pthread_cond_t woken;
-    bool is_woken, is_stopping;
+    pthread_cond_t woken, ended;
+    bool is_woken, is_stopping, has_ended;
     struct imld_queue queue;
     struct imld_candidate *queued; /* owned: the queued jobs as last seen */
     size_t queued_count;
@@ -33,6 +33,7 @@ enum iml_code imld_dispatch_open(const struct imld_queue_limits *limits,
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&self->mutex, NULL);
     (void)pthread_cond_init(&self->woken, &attributes);
+    (void)pthread_cond_init(&self->ended, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     return IML_OK;
 }
@@ -43,6 +44,7 @@ void imld_dispatch_close(struct imld_dispatch *dispatch)
     imld_queue_clear(&dispatch->queue);
     free(dispatch->queued);
     (void)pthread_cond_destroy(&dispatch->woken);
+    (void)pthread_cond_destroy(&dispatch->ended);
     (void)pthread_mutex_destroy(&dispatch->mutex);
     free(dispatch);
 }
@@ -143,12 +145,17 @@ static void *dispatch_thread(void *context)
     bool has_failed = false;
     do {
         imld_workers_reap(self->options.workers);
-        imld_workers_deliver(self->options.workers);
+        has_failed = !imld_workers_deliver(self->options.workers);
         enum claim claim = CLAIMED;
         while (claim == CLAIMED) claim = claim_one(self);
-        has_failed = claim == CLAIM_FAILED;
-        imld_workers_deliver(self->options.workers); /* to those that were just started */
+        has_failed = has_failed || claim == CLAIM_FAILED;
+        if (!imld_workers_deliver(self->options.workers)) /* also to those just started */
+            has_failed = true;
     } while (wait_for_work(self, has_failed));
+    (void)pthread_mutex_lock(&self->mutex);
+    self->has_ended = true;
+    (void)pthread_cond_signal(&self->ended);
+    (void)pthread_mutex_unlock(&self->mutex);
     return NULL;
 }
 
@@ -165,15 +172,22 @@ enum iml_code imld_dispatch_start(struct imld_dispatch *dispatch,
     return IML_OK;
 }
 
-void imld_dispatch_stop(struct imld_dispatch *dispatch)
+bool imld_dispatch_stop(struct imld_dispatch *dispatch, double seconds)
 {
-    if (!dispatch->has_thread) return;
+    if (!dispatch->has_thread) return true;
+    const struct timespec end = imld_ticks_after_ms((int64_t)(seconds * 1000));
     (void)pthread_mutex_lock(&dispatch->mutex);
     dispatch->is_stopping = true;
     (void)pthread_cond_signal(&dispatch->woken);
+    while (!dispatch->has_ended &&
+           pthread_cond_timedwait(&dispatch->ended, &dispatch->mutex, &end) == 0) {
+    }
+    const bool has_ended = dispatch->has_ended;
     (void)pthread_mutex_unlock(&dispatch->mutex);
+    if (!has_ended) return false;
     (void)pthread_join(dispatch->thread, NULL);
     dispatch->has_thread = false;
+    return true;
 }
 
 bool imld_dispatch_explain(struct imld_dispatch *dispatch, int64_t job,

@@ -29,8 +29,10 @@ void imld_dispatch_wake(struct imld_dispatch *dispatch);
 bool imld_dispatch_explain(struct imld_dispatch *dispatch, int64_t job,
                            struct imld_waiting *waiting);
 
-/* No claims any more; returns when the thread has ended. */
-void imld_dispatch_stop(struct imld_dispatch *dispatch);
+/* No claims any more; waits for the thread's end, at most so long. false: it still waits for
+ * storage (a COMMIT in doubt lasts as long as the disk fails) and uses all that it was given; may
+ * be called again. */
+IML_MUST_USE bool imld_dispatch_stop(struct imld_dispatch *dispatch, double seconds);
 void imld_dispatch_close(
     struct imld_dispatch *dispatch); /* NULL is fine; stopped or never started */
 

@@ -24,7 +24,8 @@ void imld_heartbeat_open(struct imld_heartbeat *heartbeat, struct imld_storage *
 
 bool imld_heartbeat_is_alive(struct imld_heartbeat *heartbeat)
 {
-    if (atomic_load(&heartbeat->is_asked)) return false;
+    if (atomic_load(&heartbeat->is_asked))
+        return !imld_storage_is_healthy(heartbeat->storage, NULL);
     heartbeat->write =
         (struct imld_write){.apply = apply_nothing, .done = on_answer, .context = heartbeat};
     atomic_store(&heartbeat->is_asked, true);

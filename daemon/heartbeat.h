@@ -16,7 +16,8 @@ struct imld_heartbeat {
 void imld_heartbeat_open(struct imld_heartbeat *heartbeat, struct imld_storage *storage);
 
 /* Whether the writer has answered what was asked at the last call, if only with an error; asks
- * again. One thread, each few seconds. */
+ * again. A writer that says that it waits for the disk is alive: a restart would not mend the disk,
+ * and would count as a loss of every run. One thread, each few seconds. */
 bool imld_heartbeat_is_alive(struct imld_heartbeat *heartbeat);
 
 #endif

@@ -124,7 +124,6 @@ static bool prepare_and_run(struct imld_worker *worker, const struct imld_job *j
                             struct iml_error *error)
 {
     const struct imld_workers_options *shared = &worker->workers->options;
-    imld_orders_set(&worker->orders, job->intents, NULL);
     imld_orders_tell(&worker->orders, job->step, job->steps_of, nan(""));
     json_t *spec = json_loads(job->spec, 0, NULL);
     struct imld_local_sink sink = {
@@ -302,7 +301,7 @@ static void deliver_one(struct imld_workers *workers, const struct imld_job *job
     (void)pthread_mutex_unlock(&workers->mutex);
 }
 
-void imld_workers_deliver(struct imld_workers *workers)
+bool imld_workers_deliver(struct imld_workers *workers)
 {
     int64_t number = 0;
     while ((number = take_marked(workers)) > 0) {
@@ -313,10 +312,13 @@ void imld_workers_deliver(struct imld_workers *workers)
             deliver_one(workers, &job);
         imld_reader_give(reader);
         imld_job_clear(&job);
-        if (error.code != IML_OK)
-            imld_log(workers->options.log, IMLD_LOG_WARN, "job %jd: its intents can't be read: %s",
-                     (intmax_t)number, error.what);
+        if (error.code == IML_OK) continue;
+        imld_log(workers->options.log, IMLD_LOG_WARN, "job %jd: its intents can't be read: %s",
+                 (intmax_t)number, error.what);
+        imld_workers_notify(workers, number); /* it keeps its mark */
+        return false;
     }
+    return true;
 }
 
 bool imld_workers_look(struct imld_workers *workers, int64_t job, struct imld_standing *standing)

@@ -44,9 +44,10 @@ struct imld_queue_load imld_workers_load(struct imld_workers *workers);
 void imld_workers_reap(struct imld_workers *workers);
 
 /* Marks that the job's row has changed; imld_workers_deliver reads the marked rows (it may block)
- * and puts intents and rules into the runs' orders. */
+ * and puts intents and rules into the runs' orders. false: a row can't be read now; it stays
+ * marked. */
 void imld_workers_notify(struct imld_workers *workers, int64_t job);
-void imld_workers_deliver(struct imld_workers *workers);
+IML_MUST_USE bool imld_workers_deliver(struct imld_workers *workers);
 
 /* Where a run stands; false: it doesn't run here. */
 struct imld_standing {

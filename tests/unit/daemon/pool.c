@@ -137,7 +137,7 @@ void pool_open(struct pool *pool)
 
 void pool_close(struct pool *pool)
 {
-    imld_dispatch_stop(pool->dispatch);
+    assert_true(imld_dispatch_stop(pool->dispatch, 40));
     assert_int_equal(imld_workers_shutdown(pool->workers, 20, 40), 0);
     imld_workers_close(pool->workers);
     imld_dispatch_close(pool->dispatch);
