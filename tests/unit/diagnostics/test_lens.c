@@ -5,6 +5,7 @@
 
 #include "imld/diagnostics.h"
 #include "tests/unit/check.h"
+#include "tests/unit/engine/allocations.h"
 #include "tests/unit/engine/dense.h"
 #include "tests/unit/engine/fixture.h"
 
@@ -254,6 +255,27 @@ static void test_fault_keeps_the_steps_before(void **state)
     iml_arena_close(&arena);
 }
 
+static void test_look_allocates_nothing(void **state)
+{
+    (void)state;
+    static struct dense matrix;
+    unsigned products = 0;
+    struct iml_lens lens;
+    struct iml_arena arena;
+    iml_real v[SIZE];
+    double curve[8];
+    random_vector(SIZE, 5, v);
+    dense_from_spectrum(&matrix, POSITIVE, &products);
+    open_lens(&lens, &arena, 12, 0, SIZE);
+    const size_t before = allocations_count();
+    assert_true(before > 0); /* the arena: the counter counts */
+    iml_lens_look(&lens, &matrix.curvature, v);
+    iml_lens_curve(&lens, IML_LENS_CG, 0, 8, curve);
+    (void)iml_lens_find_best(&lens, 0.3, 0.1, 10);
+    assert_int_equal(allocations_count(), before);
+    iml_arena_close(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_few_eigenvalues_make_the_lens_complete),
         cmocka_unit_test(test_share_in_negative_curvature),
         cmocka_unit_test(test_fault_keeps_the_steps_before),
+        cmocka_unit_test(test_look_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
