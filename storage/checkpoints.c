@@ -92,17 +92,28 @@ static enum iml_code insert_one(struct imld_database *database, int64_t job,
                         binds, error);
 }
 
-/* step-… checkpoints beyond the newest `keep`. */
-static enum iml_code prune(struct imld_database *database, int64_t job, size_t keep,
+/* Where the run is; a best alone, which is older, does not say. */
+static int64_t step_of_run(const struct checkpoint_commit *request)
+{
+    for (size_t i = 0; i < request->count; i++)
+        if (strcmp(request->written[i].file->name, "best") != 0)
+            return request->written[i].file->step;
+    return INT64_MAX;
+}
+
+/* step-… checkpoints beyond the newest `keep` up to this step, and all later ones: a run is there
+ * only where those could not be read, and they would take the places of the ones that can. */
+static enum iml_code prune(struct imld_database *database, int64_t job, int64_t step, size_t keep,
                            struct iml_error *error)
 {
     const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_integer((int64_t)keep),
-                                      imld_bind_end()};
+                                      imld_bind_integer(step), imld_bind_end()};
     sqlite3_stmt *statement =
         imld_statement(&database->connection,
-                       "DELETE FROM checkpoints WHERE job = ?1 AND name IN"
-                       " (SELECT name FROM checkpoints WHERE job = ?1 AND name LIKE 'step-%'"
-                       "  ORDER BY step DESC LIMIT -1 OFFSET ?2) RETURNING file",
+                       "DELETE FROM checkpoints WHERE job = ?1 AND name LIKE 'step-%'"
+                       " AND (step > ?3 OR name IN"
+                       "  (SELECT name FROM checkpoints WHERE job = ?1 AND name LIKE 'step-%'"
+                       "   AND step <= ?3 ORDER BY step DESC LIMIT -1 OFFSET ?2)) RETURNING file",
                        binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;
@@ -155,7 +166,8 @@ static enum iml_code apply(struct imld_write *self, struct imld_database *databa
     if (code == IML_OK && request->rows) code = imld_rows_apply(database, request->rows, error);
     for (size_t i = 0; code == IML_OK && i < request->count; i++)
         code = insert_one(database, request->job, &request->written[i], error);
-    if (code == IML_OK) code = prune(database, request->job, request->keep, error);
+    if (code == IML_OK)
+        code = prune(database, request->job, step_of_run(request), request->keep, error);
     if (code == IML_OK) code = clear_suspicion(database, request->job, error);
     if (code == IML_OK) code = write_event(database, request, error);
     return code;

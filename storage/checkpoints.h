@@ -61,7 +61,8 @@ IML_MUST_USE enum iml_code imld_checkpoint_newest(struct imld_reader *reader, in
                                                   struct iml_error *error);
 
 /* Opens the file for a download: a descriptor that the caller closes, still readable after the
- * checkpoint is pruned. */
+ * checkpoint is pruned. IML_ERROR_DATA: the file is gone or has another size; *fd is then -1. The
+ * bytes are not read: who downloads compares with the row's SHA-256. */
 IML_MUST_USE enum iml_code imld_checkpoint_open(struct imld_reader *reader, int64_t job,
                                                 const char *name,
                                                 struct imld_checkpoint *checkpoint, int *fd,

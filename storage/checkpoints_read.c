@@ -100,13 +100,30 @@ static enum iml_code open_file(struct imld_reader *reader, int64_t job, const ch
                                struct imld_checkpoint *checkpoint, char path[PATH_MAX], int *fd,
                                struct iml_error *error)
 {
+    *fd = -1;
     for (unsigned attempt = 0;; attempt++) {
         const enum iml_code code = find(reader, job, name, checkpoint, path, error);
         if (code != IML_OK) return code;
         *fd = open(path, O_RDONLY | O_CLOEXEC);
         if (*fd >= 0) return IML_OK;
-        if (errno != ENOENT || attempt == 8) return imld_io_error(error, "open", path);
+        if (errno != ENOENT) return imld_io_error(error, "open", path);
+        if (attempt == 8) break;
     }
+    (void)iml_error_set(error, IML_ERROR_DATA, "the checkpoint's file is not there");
+    iml_error_where(error, "%s", path);
+    return IML_ERROR_DATA;
+}
+
+static enum iml_code check_size(int fd, const char *path, const struct imld_checkpoint *checkpoint,
+                                struct iml_error *error)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0) return imld_io_error(error, "look at", path);
+    if (status.st_size == checkpoint->bytes) return IML_OK;
+    (void)iml_error_set(error, IML_ERROR_DATA, "the checkpoint has %lld bytes instead of %lld",
+                        (long long)status.st_size, (long long)checkpoint->bytes);
+    iml_error_where(error, "%s", path);
+    return IML_ERROR_DATA;
 }
 
 enum iml_code imld_checkpoint_open(struct imld_reader *reader, int64_t job, const char *name,
@@ -114,7 +131,12 @@ enum iml_code imld_checkpoint_open(struct imld_reader *reader, int64_t job, cons
                                    struct iml_error *error)
 {
     char path[PATH_MAX];
-    return open_file(reader, job, name, checkpoint, path, fd, error);
+    enum iml_code code = open_file(reader, job, name, checkpoint, path, fd, error);
+    if (code == IML_OK) code = check_size(*fd, path, checkpoint, error);
+    if (code == IML_OK || *fd < 0) return code;
+    (void)close(*fd);
+    *fd = -1;
+    return code;
 }
 
 static enum iml_code read_all(int fd, const char *path, char *bytes, size_t count,
@@ -150,17 +172,14 @@ static enum iml_code read_content(int fd, const char *path,
                                   const struct imld_checkpoint *checkpoint,
                                   struct imld_checkpoint_content *content, struct iml_error *error)
 {
-    struct stat status;
     const size_t count = (size_t)checkpoint->bytes;
-    if (fstat(fd, &status) != 0) return imld_io_error(error, "look at", path);
-    if (status.st_size != checkpoint->bytes)
-        return iml_error_set(error, IML_ERROR_DATA, "the checkpoint has %lld bytes instead of %lld",
-                             (long long)status.st_size, (long long)checkpoint->bytes);
+    enum iml_code code = check_size(fd, path, checkpoint, error);
+    if (code != IML_OK) return code;
     content->bytes = malloc(count > 0 ? count : 1);
     if (!content->bytes)
         return iml_error_set(error, IML_ERROR_MEMORY, "no memory for a checkpoint of %zu bytes",
                              count);
-    enum iml_code code = read_all(fd, path, content->bytes, count, error);
+    code = read_all(fd, path, content->bytes, count, error);
     if (code == IML_OK) code = check_hash(content->bytes, count, checkpoint->sha256, error);
     if (code == IML_OK)
         code = imld_safetensors_parse(content->bytes, count, &content->tensors,

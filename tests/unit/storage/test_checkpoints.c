@@ -167,18 +167,24 @@ static void test_orphans_go_at_the_next_start(void **state)
     check_list("step-1 ");
 }
 
-/* One bit of the only file. */
-static void flip(off_t offset)
+/* The job's only file. */
+static void find_file(char path[PATH_MAX])
 {
-    char path[PATH_MAX];
     char command[2 * PATH_MAX];
     folder_of_job(path);
     (void)snprintf(command, sizeof command, "ls %s/*", path);
     FILE *names = popen(command, "r"); /* NOLINT(cert-env33-c): a fixed command of the test */
     assert_non_null(names);
-    assert_non_null(fgets(path, sizeof path, names));
+    assert_non_null(fgets(path, PATH_MAX, names));
     assert_int_equal(pclose(names), 0);
     path[strcspn(path, "\n")] = '\0';
+}
+
+/* One bit of the only file. */
+static void flip(off_t offset)
+{
+    char path[PATH_MAX];
+    find_file(path);
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
     assert_int_equal(fseek(file, offset, SEEK_SET), 0);
@@ -207,6 +213,38 @@ static void test_a_flipped_bit_is_told_with_the_file(void **state)
     }
 }
 
+/* Only a run that could not read them writes an older step: they must not outlive it. */
+static void test_later_ones_go_when_an_earlier_step_is_written(void **state)
+{
+    (void)state;
+    assert_int_equal(run_checkpoint(&fixture, job, "step-7", 7, 2), IML_OK);
+    assert_int_equal(run_checkpoint(&fixture, job, "step-8", 8, 2), IML_OK);
+    assert_int_equal(run_checkpoint(&fixture, job, "step-3", 3, 2), IML_OK);
+    check_list("step-3 ");
+    assert_int_equal(count_files(), 1);
+}
+
+static void test_a_cut_or_lost_file_is_no_download(void **state)
+{
+    (void)state;
+    struct imld_checkpoint checkpoint;
+    struct iml_error error = {0};
+    char path[PATH_MAX];
+    int fd = -1;
+    assert_int_equal(run_checkpoint(&fixture, job, "step-1", 1, 1), IML_OK);
+    struct imld_reader *reader = imld_reader_take(fixture.storage, &error);
+    find_file(path);
+    assert_int_equal(truncate(path, 40), 0);
+    assert_int_equal(imld_checkpoint_open(reader, job, "step-1", &checkpoint, &fd, &error),
+                     IML_ERROR_DATA);
+    assert_int_equal(fd, -1);
+    assert_non_null(strstr(error.what, "40 bytes instead of"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(imld_checkpoint_open(reader, job, "step-1", &checkpoint, &fd, &error),
+                     IML_ERROR_DATA);
+    imld_reader_give(reader);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
@@ -219,6 +257,8 @@ int main(void)
         TEST(test_a_download_survives_the_pruning),
         TEST(test_orphans_go_at_the_next_start),
         TEST(test_a_flipped_bit_is_told_with_the_file),
+        TEST(test_later_ones_go_when_an_earlier_step_is_written),
+        TEST(test_a_cut_or_lost_file_is_no_download),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
