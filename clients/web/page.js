@@ -34,7 +34,7 @@ function progressText(job) {
 
 function stateText(job) {
   const intents = job.intents.length ? ` (${job.intents.join(", ")} asked)` : "";
-  const reason = job.reason && job.reason.kind ? `: ${job.reason.kind}` : "";
+  const reason = job.reason && job.reason.kind ? `: ${job.reason.kind.replaceAll("_", " ")}` : "";
   return job.state + reason + intents;
 }
 
@@ -48,7 +48,10 @@ function latestText(job) {
 function whyText(job) {
   if (job.error) return `${job.error.what} ${job.error.where || ""} ${job.error.mend || ""}`;
   if (job.reason && job.reason.text) return job.reason.text;
-  if (job.reason) return `${job.reason.kind || ""} ${JSON.stringify(job.reason.rule ?? "")} ${JSON.stringify(job.reason.numbers ?? {})}`;
+  if (job.reason && job.reason.rule) {
+    const numbers = Object.entries(job.reason.numbers ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "number" ? number(value) : value}`);
+    return `The rule ${job.reason.rule} fired: ${numbers.join(", ")}`;
+  }
   const w = job.waiting;
   if (!w) return "";
   const asked = w.asked === null ? "" : `, asks for ${w.asked}, ${w.free} of ${w.limit} are free`;
