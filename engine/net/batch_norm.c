@@ -29,6 +29,14 @@ static struct pair pair_of(const struct iml_layer *layer, const iml_real *const 
     return (struct pair){.first = means[phase], .second = means[phase] + layer->out};
 }
 
+/* A row of ẋ; where ẋ is not given, that is 0, the row of its means, which are 0: a branch in the
+ * loops over channels keeps gcc 12 from vectorizing the sums of tangent_backward (a product of
+ * 784-128-128-10 b500 with batch norm: 5.25 ms without it, 5.64 with it). */
+static const iml_real *moved_row(const iml_real *x_dot, size_t at, struct pair up)
+{
+    return x_dot ? x_dot + at : up.first;
+}
+
 /* --- row kernels --- */
 
 static void batch_norm_forward(const struct iml_layer *layer, const struct iml_row_pass *pass)
@@ -67,12 +75,11 @@ static void batch_norm_tangent(const struct iml_layer *layer, const struct iml_r
     const struct pair at = pair_of(layer, pass->means, IML_PHASE_FORWARD);
     const struct pair up = pair_of(layer, pass->means, IML_PHASE_TANGENT);
     for (size_t r = 0; r < pass->rows; r++) {
-        const iml_real *x = pass->x + r * n, *x_dot = pass->x_dot ? pass->x_dot + r * n : NULL;
+        const iml_real *x = pass->x + r * n, *x_dot = moved_row(pass->x_dot, r * n, up);
         iml_real *y_dot = pass->y_dot + r * n;
         for (size_t c = 0; c < n; c++) { /* γx̂̇ + u_γx̂ + u_β, x̂̇ = s(ẋ − ⟨ẋ⟩ − x̂⟨x̂ẋ⟩) */
             const iml_real s = at.second[c], x_hat = s * (x[c] - at.first[c]);
-            const iml_real moved = x_dot ? x_dot[c] : 0;
-            const iml_real x_hat_dot = s * (moved - up.first[c] - x_hat * up.second[c]);
+            const iml_real x_hat_dot = s * (x_dot[c] - up.first[c] - x_hat * up.second[c]);
             y_dot[c] = gamma[c] * x_hat_dot + u_gamma[c] * x_hat + u_beta[c];
         }
     }
@@ -88,15 +95,14 @@ static void batch_norm_tangent_backward(const struct iml_layer *layer,
     const struct pair up = pair_of(layer, pass->means, IML_PHASE_TANGENT);
     const struct pair down = pair_of(layer, pass->means, IML_PHASE_TANGENT_BACKWARD);
     for (size_t r = 0; pass->x_bar_dot && r < pass->rows; r++) {
-        const iml_real *x = pass->x + r * n, *x_dot = pass->x_dot ? pass->x_dot + r * n : NULL;
+        const iml_real *x = pass->x + r * n, *x_dot = moved_row(pass->x_dot, r * n, up);
         const iml_real *y_bar = pass->y_bar + r * n, *y_bar_dot = pass->y_bar_dot + r * n;
         iml_real *x_bar_dot = pass->x_bar_dot + r * n;
         for (size_t c = 0; c < n; c++) {
             /* x̄̇ = −s⟨x̂ẋ⟩x̄ + s(ġ − ⟨ġ⟩ − x̂̇⟨gx̂⟩ − x̂⟨ġx̂ + gx̂̇⟩); x̄ anew, since a layer below may
              * have written its own adjoint over it */
             const iml_real s = at.second[c], x_hat = s * (x[c] - at.first[c]);
-            const iml_real moved = x_dot ? x_dot[c] : 0;
-            const iml_real x_hat_dot = s * (moved - up.first[c] - x_hat * up.second[c]);
+            const iml_real x_hat_dot = s * (x_dot[c] - up.first[c] - x_hat * up.second[c]);
             const iml_real x_bar =
                 s * (gamma[c] * y_bar[c] - back.first[c] - x_hat * back.second[c]);
             const iml_real g_dot = gamma[c] * y_bar_dot[c] + u_gamma[c] * y_bar[c];
@@ -162,12 +168,11 @@ static void gather_tangent_backward(const struct iml_layer *layer, const struct 
     const struct pair at = pair_of(layer, pass->means, IML_PHASE_FORWARD);
     const struct pair up = pair_of(layer, pass->means, IML_PHASE_TANGENT);
     for (size_t r = 0; r < pass->rows; r++) {
-        const iml_real *x = pass->x + r * n, *x_dot = pass->x_dot ? pass->x_dot + r * n : NULL;
+        const iml_real *x = pass->x + r * n, *x_dot = moved_row(pass->x_dot, r * n, up);
         const iml_real *y_bar = pass->y_bar + r * n, *y_bar_dot = pass->y_bar_dot + r * n;
         for (size_t c = 0; c < n; c++) {
             const iml_real s = at.second[c], x_hat = s * (x[c] - at.first[c]);
-            const iml_real moved = x_dot ? x_dot[c] : 0;
-            const iml_real x_hat_dot = s * (moved - up.first[c] - x_hat * up.second[c]);
+            const iml_real x_hat_dot = s * (x_dot[c] - up.first[c] - x_hat * up.second[c]);
             const double gamma = (double)pass->theta[c], g = gamma * (double)y_bar[c];
             const double g_dot =
                 gamma * (double)y_bar_dot[c] + (double)pass->u[c] * (double)y_bar[c];
@@ -262,11 +267,12 @@ static void add_gamma_dot(const struct iml_layer *layer, const struct iml_parame
 {
     const size_t n = layer->out, at_row = r * n + from;
     const iml_real *mean = pass->means[IML_PHASE_FORWARD] + from, *s = mean + n;
-    const iml_real *mean_dot = pass->means[IML_PHASE_TANGENT] + from, *mean_product = mean_dot + n;
+    const iml_real *first = pass->means[IML_PHASE_TANGENT] + from;
+    const struct pair up = {.first = first, .second = first + n};
+    const iml_real *x_dot = moved_row(pass->x_dot, at_row, up);
     for (size_t c = 0; c < columns; c++) { /* ȳ̇x̂ + ȳx̂̇ */
         const iml_real x_hat = s[c] * (pass->x[at_row + c] - mean[c]);
-        const iml_real moved = pass->x_dot ? pass->x_dot[at_row + c] : 0;
-        const iml_real x_hat_dot = s[c] * (moved - mean_dot[c] - x_hat * mean_product[c]);
+        const iml_real x_hat_dot = s[c] * (x_dot[c] - up.first[c] - x_hat * up.second[c]);
         sums[c] += (double)pass->y_bar_dot[at_row + c] * (double)x_hat +
                    (double)pass->y_bar[at_row + c] * (double)x_hat_dot;
     }
