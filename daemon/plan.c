@@ -49,6 +49,14 @@ static bool read_bool(const json_t *value, const struct binding *binding, void *
     return json_is_boolean(value);
 }
 
+/* The engine's word is the opposite of the job's. */
+static bool read_negated(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    *(bool *)field = json_is_false(value);
+    return json_is_boolean(value);
+}
+
 static bool read_text(const json_t *value, const struct binding *binding, void *field)
 {
     (void)binding;
@@ -201,6 +209,10 @@ static const struct binding bindings[] = {
     {"/meta/solver/damping",               read_double,         AT(meta.solver.damping), NULL},
     {"/meta/solver/target_residual",       read_double,         AT(meta.solver.target_residual), NULL},
     {"/meta/solver/reorthogonalize",       read_bool,           AT(meta.solver.reorthogonalize), NULL},
+    {"/meta/solver/scale",                 read_negated,        AT(meta.solver.is_unscaled), NULL},
+    {"/meta/solver/rank",                  read_unsigned,       AT(meta.solver.rank), NULL},
+    {"/meta/solver/max_parameters",        read_size,           AT(meta.solver.max_parameters), NULL},
+    {"/meta/solver/max_products",          read_unsigned,       AT(meta.solver.terms), NULL},
     {"/evaluation/every_steps",            read_size,           AT(evaluation_every), NULL},
     {"/evaluation/every_updates",          read_size,           AT(evaluation_every), NULL},
     {"/seed",                              read_unsigned,       AT(seed), NULL},

@@ -127,6 +127,24 @@ static void check_clamp(const struct across *a)
                           "found %g; it lies outside the clamp [%g, %g]", initial, low, high);
 }
 
+/* What only one form of a solver has. */
+static void check_solver(const struct across *a)
+{
+    const char *const precondition =
+        json_string_value(imld_json_at(a->spec, "/meta/solver/precondition"));
+    if (!precondition) return;
+    const bool is_preconditioned = strcmp(precondition, "l2") == 0;
+    const char *const kind = json_string_value(imld_json_at(a->spec, "/meta/solver/kind"));
+    double step_size = 0;
+    if (is_preconditioned && json_is_false(imld_json_at(a->spec, "/meta/solver/scale")))
+        imld_problems_add(a->problems, "/meta/solver/scale",
+                          "found false; with precondition l2 there is no factor to leave out");
+    if (!is_preconditioned && kind && strcmp(kind, "cg") == 0 &&
+        number_at(a->spec, "/meta/solver/step_size", &step_size))
+        imld_problems_add(a->problems, "/meta/solver/step_size",
+                          "found %g; cg has a step size only with precondition l2", step_size);
+}
+
 static void check_until(const struct across *a)
 {
     double least = 0, most = 0;
@@ -151,8 +169,8 @@ static void check_budgets(const struct across *a)
 }
 
 static void (*const rules[])(const struct across *) = {
-    check_images,   check_batches, check_threads, check_priority,
-    check_nesterov, check_clamp,   check_until,   check_budgets,
+    check_images, check_batches, check_threads, check_priority, check_nesterov,
+    check_clamp,  check_solver,  check_until,   check_budgets,
 };
 
 void imld_across_check(const json_t *spec, const struct imld_resolve_context *context,

@@ -18,6 +18,15 @@ const struct iml_trainer_kind *iml_trainer_kind_find(const char *name)
     return NULL;
 }
 
+/* What the solver's layout needs to be true; it depends on the size of the net. */
+static enum iml_code check_solver(const struct iml_trainer *self, struct iml_error *error)
+{
+    const enum iml_code code =
+        iml_solver_check(&self->options.meta.solver, iml_net_parameters(self->net), error);
+    if (code != IML_OK) iml_error_where(error, "/meta/solver");
+    return code;
+}
+
 /* A trainer with its net and its counts, not yet with memory. */
 static enum iml_code prepare(const struct iml_trainer_options *options,
                              const struct iml_set_facts *facts, struct iml_trainer **trainer,
@@ -32,7 +41,7 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
     self->methods = options->kind->methods;
     self->facts = *facts;
     self->options.data.set = self->facts.name;
-    const enum iml_code code = iml_run_check(self, error);
+    enum iml_code code = iml_run_check(self, error);
     if (code != IML_OK) return code;
     struct iml_net_options net = {.inputs = facts->channels * facts->height * facts->width,
                                   .hidden_count = options->model.hidden_count,
@@ -46,7 +55,9 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
                                   .dropout = options->model.dropout,
                                   .initialization = options->model.initialization};
     memcpy(net.hidden, options->model.hidden, sizeof net.hidden);
-    return iml_net_new(&net, &self->net, error);
+    code = iml_net_new(&net, &self->net, error);
+    if (code != IML_OK || !self->methods->is_meta) return code;
+    return check_solver(self, error);
 }
 
 static void add_parts(const struct iml_plan *from, struct iml_plan *to)

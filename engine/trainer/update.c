@@ -56,6 +56,7 @@ static enum iml_code find_q(struct iml_trainer *self, struct estimate *estimate,
                              self->gradient, &result, &curvature, error);
     if (code != IML_OK) return code;
     curvature = iml_linearized(self->curvature, self->options.meta.curvature_kind);
+    iml_solver_draw(&self->solver, self->options.seed, (uint32_t)self->state->update);
     iml_solver_solve(&self->solver, curvature, self->v, self->q, &estimate->report);
     if (estimate->report.end == IML_END_CANCELLED || iml_curvature_is_cancelled(curvature))
         return cancelled(error);
@@ -114,6 +115,9 @@ static void tell(const struct iml_trainer *self, const struct estimate *estimate
     iml_rows_add_known(rows, IML_METRIC_SOLVER_STEP_SIZE, report->step_size);
     iml_rows_add_known(rows, IML_METRIC_SOLVER_LARGEST_CURVATURE, report->largest_curvature);
     iml_rows_add_known(rows, IML_METRIC_SOLVER_SMALLEST_CURVATURE, report->smallest_curvature);
+    iml_rows_add_known(rows, IML_METRIC_SOLVER_SMALLEST_EIGENVALUE, report->smallest_eigenvalue);
+    iml_rows_add_known(rows, IML_METRIC_SOLVER_LARGEST_EIGENVALUE, report->largest_eigenvalue);
+    iml_rows_add_known(rows, IML_METRIC_SOLVER_CONDITION, report->condition);
     iml_rows_add(rows, IML_METRIC_SOLVER_Q_NORM, estimate->q_norm);
     iml_rows_add(rows, IML_METRIC_INNER_REMAINING, estimate->remaining);
     iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT, mean_coefficient(&self->knowledge));

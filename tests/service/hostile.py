@@ -28,6 +28,12 @@ def spec(**changes):
     return post(specs.merged(specs.supervised(), changes))
 
 
+def exact(**solver):
+    job = specs.iml()
+    job["meta"]["solver"] = {"kind": "exact", **solver}
+    return post(job)
+
+
 def text(old, new):
     """A job document with a piece of its text replaced: what no JSON writer makes."""
     document = json.dumps(specs.supervised()).encode()
@@ -88,6 +94,7 @@ REQUESTS = [
     ("empty key", post({**specs.supervised(), "": 1}), (422,), "/"),
     ("zero batch", spec(inner={"batch": 0}), (422,), "/inner/batch"),
     ("absurd width", spec(model={"hidden": [65536, 65536, 65536]}), (422,), None),
+    ("exact above its limit", exact(max_parameters=100), (422,), "/meta/solver"),
     ("beyond the widest", spec(model={"hidden": [10**9]}), (422,), "/model/hidden/0"),
     ("too many layers", spec(model={"hidden": [4] * 17}), (422,), "/model/hidden"),
     ("more images than there are", spec(data={"train": 10**6}), (422,), "/data/train"),

@@ -3,6 +3,7 @@
 #include "tests/unit/check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,76 @@ static void test_each_field_reaches_an_option(void **state)
                            " {'activation': 'leaky_relu', 'batch_norm': {}, 'dropout': 0.1}}");
 }
 
+static void test_each_field_of_each_solver_reaches_an_option(void **state)
+{
+    (void)state;
+    for (size_t i = 0; iml_solver_kinds[i]; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "{'algorithm': 'iml', 'data': {'set': 'x'}, 'meta': {'solver': {'kind':"
+                       " '%s'}}}",
+                       iml_solver_kinds[i]->name);
+        (void)check_each_field(text);
+    }
+}
+
+static struct iml_solver_options solver_of(const char *solver)
+{
+    char text[256];
+    struct iml_trainer_options options;
+    (void)snprintf(text, sizeof text,
+                   "{'algorithm': 'iml', 'data': {'set': 'x'}, 'meta': {'solver': {%s}}}", solver);
+    json_t *spec = resolve(text);
+    assert_int_equal(imld_plan_options(spec, &options, NULL), IML_OK);
+    json_decref(spec);
+    return options.meta.solver;
+}
+
+/* The defaults of MATH §4, and what is not the default. */
+static void test_the_solvers_options(void **state)
+{
+    (void)state;
+    struct iml_solver_options o = solver_of("'kind': 'neumann'");
+    assert_true(!o.is_unscaled && o.terms == 3 && o.damping <= 0 && o.step_size <= 0);
+    o = solver_of("'kind': 'neumann', 'scale': false, 'damping': 0.5");
+    assert_true(o.is_unscaled && o.damping == 0.5);
+    o = solver_of("'kind': 'cg', 'precondition': 'l2', 'step_size': 0.25");
+    assert_true(o.precondition == IML_PRECONDITION_L2 && o.step_size == 0.25);
+    o = solver_of("'kind': 'minres', 'terms': 7, 'target_residual': 0.5, 'reorthogonalize': true");
+    assert_true(o.terms == 7 && o.target_residual == 0.5 && o.reorthogonalize);
+    o = solver_of("'kind': 'nystrom', 'rank': 6");
+    assert_true(o.rank == 6 && o.damping == 1e-2 && !o.coordinates);
+    o = solver_of("'kind': 'exact'");
+    assert_true(o.max_parameters == 16384 && o.damping <= 0);
+    o = solver_of("'kind': 'auto', 'max_products': 44, 'target_residual': 0.125");
+    assert_true(o.terms == 44 && o.target_residual == 0.125 && o.reorthogonalize);
+}
+
+/* Submission asks imld_plan_memory, and answers 422 with what it says at that pointer. */
+static void test_exact_beyond_its_limit_is_refused_with_the_bytes(void **state)
+{
+    (void)state;
+    struct pool pool;
+    struct iml_trainer_options options;
+    struct iml_set_facts facts;
+    struct iml_plan plan;
+    struct iml_error error = {0};
+    pool_make(&pool);
+    json_t *spec =
+        resolve("{'algorithm': 'iml', 'data': {'set': 'tiny', 'train': 100, 'validation': 60,"
+                " 'test': 80}, 'inner': {'batch': 20}, 'meta': {'curvature': {'batch': 50},"
+                " 'validation_batch': 30, 'solver': {'kind': 'exact', 'max_parameters': 20}}}");
+    assert_int_equal(imld_plan_options(spec, &options, NULL), IML_OK);
+    options.roots = (struct iml_set_roots){.paths = pool.roots, .count = 1};
+    assert_int_equal(iml_set_inspect(&options.roots, "tiny", &facts, NULL), IML_OK);
+    assert_int_equal(imld_plan_memory(&options, &facts, &plan, &error), IML_ERROR_LIMIT);
+    assert_string_equal(error.where, "/meta/solver");
+    assert_non_null(strstr(error.what, "limited to 20 parameters"));
+    assert_non_null(strstr(error.what, "bytes"));
+    json_decref(spec);
+    pool_remove(&pool);
+}
+
 /* A section that is there switches batch norm on, with its defaults; the rest of the model's. */
 static void test_batch_norm_is_a_section(void **state)
 {
@@ -274,6 +345,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_papers_job),
         cmocka_unit_test(test_each_field_reaches_an_option),
+        cmocka_unit_test(test_each_field_of_each_solver_reaches_an_option),
+        cmocka_unit_test(test_the_solvers_options),
+        cmocka_unit_test(test_exact_beyond_its_limit_is_refused_with_the_bytes),
         cmocka_unit_test(test_batch_norm_is_a_section),
         cmocka_unit_test(test_what_is_no_resolved_spec_is_refused_with_its_pointer),
         cmocka_unit_test(test_the_plan_covers_the_daemons_own_memory),

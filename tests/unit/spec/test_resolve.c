@@ -76,8 +76,9 @@ static void test_the_example_gives_itself_plus_defaults(void **unused)
     json_t *const spec = resolve_or_fail(example);
     assert_within(document, spec);
     /* pixels, note, of the optimizers beta1, beta2, epsilon and rho, epsilon, of the model dropout
-     * and initialization, of the curvature batch_norm and dropout */
-    assert_int_equal(leaves(spec), leaves(document) + 11);
+     * and initialization, of the curvature batch_norm and dropout, of the solver damping and scale
+     */
+    assert_int_equal(leaves(spec), leaves(document) + 13);
     assert_string_equal(json_string_value(at(spec, "/data/pixels")), "standardized");
     assert_true(json_real_value(at(spec, "/inner/optimizer/beta2")) == 0.999);
     assert_true(json_real_value(at(spec, "/meta/optimizer/rho")) == 0.99);
