@@ -141,6 +141,14 @@ static bool read_solver_kind(const json_t *value, const struct binding *binding,
     return *kind != NULL;
 }
 
+/* A bound is asked where it is there. */
+static bool read_bound(const json_t *value, const struct binding *binding, void *field)
+{
+    struct iml_bound *bound = field;
+    bound->is_asked = true;
+    return read_double(value, binding, &bound->value);
+}
+
 /* ---- the table ---- */
 
 static const char *const pixels[] = {"standardized", "symmetric", "unit", NULL};
@@ -151,6 +159,7 @@ static const char *const curvatures[] = {"hessian", "gauss_newton", NULL};
 static const char *const curvature_batch_norms[] = {"batch", "running", NULL};
 static const char *const curvature_dropouts[] = {"off", "fixed", NULL};
 static const char *const preconditions[] = {"none", "l2", NULL};
+static const char *const on_failures[] = {"use", "identity", "skip", NULL};
 
 #define AT(field) offsetof(struct iml_trainer_options, field)
 /* clang-format off */
@@ -202,6 +211,10 @@ static const struct binding bindings[] = {
     {"/meta/curvature/kind",               read_choice,         AT(meta.curvature_kind), curvatures},
     {"/meta/curvature/batch_norm",         read_choice,         AT(meta.curvature_batch_norm), curvature_batch_norms},
     {"/meta/curvature/dropout",            read_choice,         AT(meta.curvature_dropout), curvature_dropouts},
+    {"/meta/on_failure",                   read_choice,         AT(meta.on_failure), on_failures},
+    {"/meta/gate/residual_below",          read_bound,          AT(meta.residual_below), NULL},
+    {"/meta/gate/cosine_above",            read_bound,          AT(meta.cosine_above), NULL},
+    {"/meta/gate/norm_below",              read_bound,          AT(meta.norm_below), NULL},
     {"/meta/solver/kind",                  read_solver_kind,    AT(meta.solver.kind), NULL},
     {"/meta/solver/terms",                 read_unsigned,       AT(meta.solver.terms), NULL},
     {"/meta/solver/step_size",             read_step_size,      AT(meta.solver.step_size), NULL},

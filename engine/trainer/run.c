@@ -52,6 +52,9 @@ static void lay_out_meta(struct iml_trainer *self)
     iml_arena_part(arena, "knowledge");
     iml_knowledge_layout(&self->knowledge, &meta->knowledge, self->net, arena);
     self->hypergradient = iml_arena_take(arena, self->knowledge.size, sizeof *self->hypergradient);
+    self->previous = meta->cosine_above.is_asked
+                         ? iml_arena_take(arena, self->knowledge.size, sizeof *self->previous)
+                         : NULL;
     iml_optimizer_layout(&self->meta_optimizer, &meta->optimizer, self->knowledge.size, arena);
     iml_arena_part(arena, "solver");
     iml_solver_layout(&self->solver, &meta->solver, parameters, arena);

@@ -18,7 +18,8 @@ struct iml_state {
     uint64_t seen_steps, seen_correct; /* since the last evaluation: steps, right answers, Σ loss */
     double seen_loss;
     double first_loss, last_loss;
-    double monitored_norm; /* iml, warmup_until: the gradient's norm at step 0; NaN before */
+    struct iml_gate_state gate; /* iml, where the job has a gate or a policy of its own */
+    double monitored_norm;      /* iml, warmup_until: the gradient's norm at step 0; NaN before */
 };
 
 /* What a trainer does in its own way. */
@@ -72,6 +73,7 @@ struct iml_trainer {
     struct iml_evaluator *curvature; /* owned: v, H and the monitored gradient */
     iml_real *v, *q;                 /* P */
     iml_real *hypergradient;         /* M */
+    iml_real *previous;              /* M: the last finite one; NULL: no cosine is asked */
 };
 
 /* run.c: plans (both arenas measuring) or takes all memory; the same code does both. */
@@ -100,6 +102,11 @@ struct iml_mode iml_curvature_mode(const struct iml_trainer *self);
 
 /* inner.c: one step on θ with the knowledge's regularizer where there is one; counts it. */
 IML_MUST_USE enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error);
+
+/* gate.c: the job's bounds and policy; whether they are other than the default, and so have state
+ * to keep; the verdict on an estimate, whose residual, v·q and norm the facts hold. */
+bool iml_run_has_gate(const struct iml_trainer *self);
+struct iml_gate_verdict iml_run_judge(struct iml_trainer *self, struct iml_gate_facts *facts);
 
 /* update.c: one update of λ (MATH §1), its rows; θ stays as it is. */
 IML_MUST_USE enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows,

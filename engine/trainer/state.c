@@ -7,7 +7,12 @@
 #include "engine/trainer/run.h"
 
 /* Which runs have it. */
-enum scope { ALL_RUNS, META_RUNS /* with λ */, RELATIVE_RUNS /* warm-up to a relative norm */ };
+enum scope {
+    ALL_RUNS,
+    META_RUNS /* with λ */,
+    RELATIVE_RUNS /* warm-up to a relative norm */,
+    GATED_RUNS /* with a gate or a policy */
+};
 
 struct scalar {
     const char *name;
@@ -29,6 +34,9 @@ static const struct scalar scalars[] = {
     {"state/steps_left",        offsetof(struct iml_state, steps_left),        IML_ITEM_U64, META_RUNS},
     {"state/is_warm",           offsetof(struct iml_state, is_warm),           IML_ITEM_U64, META_RUNS},
     {"state/monitored_norm",    offsetof(struct iml_state, monitored_norm),    IML_ITEM_F64, RELATIVE_RUNS},
+    {"state/gate/failures",         offsetof(struct iml_state, gate.failures),         IML_ITEM_U64, GATED_RUNS},
+    {"state/gate/skipped_in_a_row", offsetof(struct iml_state, gate.skipped_in_a_row), IML_ITEM_U64, GATED_RUNS},
+    {"state/gate/norms_seen",       offsetof(struct iml_state, gate.norms.seen),       IML_ITEM_U64, GATED_RUNS},
 };
 /* clang-format on */
 
@@ -41,6 +49,8 @@ void iml_state_initialize(struct iml_trainer *self)
     iml_net_initialize(self->net, self->options.seed, self->theta);
     if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
     if (self->methods->is_meta) iml_knowledge_initialize(&self->knowledge);
+    if (self->previous) /* no direction: its cosine is not known */
+        memset(self->previous, 0, self->knowledge.size * sizeof *self->previous);
 }
 
 static bool is_in_scope(const struct iml_trainer *self, enum scope scope)
@@ -48,6 +58,7 @@ static bool is_in_scope(const struct iml_trainer *self, enum scope scope)
     const struct iml_until *until = &self->options.inner.warmup_until;
     if (scope == ALL_RUNS) return true;
     if (!self->methods->is_meta) return false;
+    if (scope == GATED_RUNS) return iml_run_has_gate(self);
     return scope == META_RUNS || (until->gradient_norm > 0 && until->is_relative);
 }
 
@@ -64,6 +75,25 @@ static enum iml_code register_scalars(struct iml_trainer *self, struct iml_error
     return code;
 }
 
+/* A job without a gate keeps the items it always had: its checkpoints stay readable. */
+static enum iml_code register_gate(struct iml_trainer *self, struct iml_error *error)
+{
+    const struct iml_item norms = {.name = "state/gate/norms",
+                                   .type = IML_ITEM_F64,
+                                   .rank = 1,
+                                   .shape = {IML_WINDOW_MAX},
+                                   .data = self->state->gate.norms.values};
+    const struct iml_item previous = {.name = "state/gate/previous",
+                                      .type = IML_ITEM_REAL,
+                                      .rank = 1,
+                                      .shape = {self->knowledge.size},
+                                      .data = self->previous};
+    if (!iml_run_has_gate(self)) return IML_OK;
+    const enum iml_code code = iml_registry_add(&self->registry, &norms, error);
+    if (code != IML_OK || !self->previous) return code;
+    return iml_registry_add(&self->registry, &previous, error);
+}
+
 static enum iml_code register_meta(struct iml_trainer *self, struct iml_error *error)
 {
     struct iml_registry *registry = &self->registry;
@@ -73,6 +103,7 @@ static enum iml_code register_meta(struct iml_trainer *self, struct iml_error *e
         code = iml_optimizer_register(&self->meta_optimizer, "optimizer/knowledge/",
                                       is_theta_shaped ? self->net : NULL, registry, error);
     if (code == IML_OK) code = iml_solver_register(&self->solver, self->net, registry, error);
+    if (code == IML_OK) code = register_gate(self, error);
     return code;
 }
 

@@ -11,6 +11,7 @@ struct estimate {
     struct iml_report report;
     double validation_loss;
     double v_norm, q_norm, remaining, gradient_norm;
+    enum iml_failure failure;
 };
 
 /* v = ∇θ L_V: no weights, no regularizer. */
@@ -107,6 +108,7 @@ static void tell(const struct iml_trainer *self, const struct estimate *estimate
     const struct iml_report *report = &estimate->report;
     iml_rows_add(rows, IML_METRIC_GRADIENT_NORM, estimate->gradient_norm);
     iml_rows_add(rows, IML_METRIC_META_VALIDATION_LOSS, estimate->validation_loss);
+    iml_rows_add(rows, IML_METRIC_META_FAILED, estimate->failure);
     iml_rows_add(rows, IML_METRIC_META_SKIPPED, is_skipped);
     iml_rows_add_known(rows, IML_METRIC_META_STALLED, stalled_share(&self->meta_optimizer));
     iml_rows_add(rows, IML_METRIC_SOLVER_PRODUCTS, report->products);
@@ -123,6 +125,24 @@ static void tell(const struct iml_trainer *self, const struct estimate *estimate
     iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT, mean_coefficient(&self->knowledge));
 }
 
+static struct iml_gate_verdict judge(struct iml_trainer *self, const struct estimate *estimate)
+{
+    const struct iml_report *report = &estimate->report;
+    struct iml_gate_facts facts = {
+        .is_finite = is_finite(estimate),
+        .vq = iml_dot(iml_net_parameters(self->net), self->v, self->q),
+        .residual = report->residual_kind == IML_RESIDUAL_NONE ? nan("") : report->residual,
+        .norm = estimate->gradient_norm};
+    return iml_run_judge(self, &facts);
+}
+
+/* q = v in place of the estimate; false: it is not finite either. */
+static bool pull_identity(struct iml_trainer *self)
+{
+    iml_knowledge_pull(&self->knowledge, self->theta, self->v, self->hypergradient);
+    return isfinite(iml_norm_squared(self->knowledge.size, self->hypergradient));
+}
+
 enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct iml_error *error)
 {
     struct estimate estimate = {0};
@@ -132,7 +152,10 @@ enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct
     iml_knowledge_pull(&self->knowledge, self->theta, self->q, self->hypergradient);
     estimate.gradient_norm = sqrt(iml_norm_squared(self->knowledge.size, self->hypergradient));
     /* one value that is not finite would stay in the optimizer's moments for ever (MATH §5.6) */
-    const bool is_skipped = !is_finite(&estimate);
+    const struct iml_gate_verdict verdict = judge(self, &estimate);
+    bool is_skipped = verdict.action == IML_ON_FAILURE_SKIP;
+    if (verdict.action == IML_ON_FAILURE_IDENTITY) is_skipped = !pull_identity(self);
+    estimate.failure = verdict.failure;
     if (!is_skipped) move_lambda(self);
     self->state->update++;
     tell(self, &estimate, is_skipped, rows);

@@ -7,11 +7,11 @@
 #include "imld/arena.h"
 #include "imld/curvature.h"
 #include "imld/dataset.h"
+#include "imld/diagnostics.h"
 #include "imld/knowledge.h"
 #include "imld/net.h"
 #include "imld/optimizer.h"
 #include "imld/registry.h"
-#include "imld/solver.h"
 
 enum iml_pixels { IML_PIXELS_STANDARDIZED, IML_PIXELS_SYMMETRIC, IML_PIXELS_UNIT };
 
@@ -56,6 +56,12 @@ struct iml_inner_options {
 enum iml_curvature_batch_norm { IML_CURVATURE_NORM_BATCH, IML_CURVATURE_NORM_RUNNING };
 enum iml_curvature_dropout { IML_CURVATURE_DROPOUT_OFF, IML_CURVATURE_DROPOUT_FIXED };
 
+/* A bound that is asked or not; zero: not. */
+struct iml_bound {
+    bool is_asked;
+    double value;
+};
+
 struct iml_meta_options {
     struct iml_knowledge_options knowledge;
     struct iml_optimizer_options optimizer;
@@ -68,6 +74,8 @@ struct iml_meta_options {
     enum iml_curvature_batch_norm curvature_batch_norm;
     enum iml_curvature_dropout curvature_dropout;
     struct iml_solver_options solver;
+    enum iml_on_failure on_failure; /* what is done with an estimate that fails (MATH §5.6) */
+    struct iml_bound residual_below, cosine_above, norm_below; /* see struct iml_gate_options */
 };
 
 struct iml_trainer_kind;

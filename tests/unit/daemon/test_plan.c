@@ -225,6 +225,30 @@ static void test_the_solvers_options(void **state)
     assert_true(o.terms == 44 && o.target_residual == 0.125 && o.reorthogonalize);
 }
 
+/* A bound is asked where it is there, and only there. */
+static void test_the_gates_options(void **state)
+{
+    (void)state;
+    struct iml_trainer_options o;
+    json_t *spec = resolve(paper);
+    assert_int_equal(imld_plan_options(spec, &o, NULL), IML_OK);
+    assert_int_equal(o.meta.on_failure, IML_ON_FAILURE_USE);
+    assert_false(o.meta.residual_below.is_asked || o.meta.cosine_above.is_asked ||
+                 o.meta.norm_below.is_asked);
+    json_decref(spec);
+    static const char text[] =
+        "{'algorithm': 'iml', 'data': {'set': 'x'}, 'meta': {'on_failure': 'skip', 'gate':"
+        " {'residual_below': 0.5, 'cosine_above': 0, 'norm_below': 3}}}";
+    spec = resolve(text);
+    assert_int_equal(imld_plan_options(spec, &o, NULL), IML_OK);
+    assert_int_equal(o.meta.on_failure, IML_ON_FAILURE_SKIP);
+    assert_true(o.meta.residual_below.is_asked && o.meta.residual_below.value == 0.5);
+    assert_true(o.meta.cosine_above.is_asked && o.meta.cosine_above.value == 0);
+    assert_true(o.meta.norm_below.is_asked && o.meta.norm_below.value == 3);
+    json_decref(spec);
+    (void)check_each_field(text);
+}
+
 /* Submission asks imld_plan_memory, and answers 422 with what it says at that pointer. */
 static void test_exact_beyond_its_limit_is_refused_with_the_bytes(void **state)
 {
@@ -347,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_each_field_reaches_an_option),
         cmocka_unit_test(test_each_field_of_each_solver_reaches_an_option),
         cmocka_unit_test(test_the_solvers_options),
+        cmocka_unit_test(test_the_gates_options),
         cmocka_unit_test(test_exact_beyond_its_limit_is_refused_with_the_bytes),
         cmocka_unit_test(test_batch_norm_is_a_section),
         cmocka_unit_test(test_what_is_no_resolved_spec_is_refused_with_its_pointer),

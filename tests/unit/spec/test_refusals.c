@@ -119,6 +119,8 @@ static const struct bad table[] = {
     {IML("\"meta\":{\"solver\":{\"scale\":false,\"precondition\":\"l2\"}}"), "/meta/solver/scale", "no factor"},
     {IML("\"meta\":{\"solver\":{\"kind\":\"cg\",\"scale\":false}}"), "/meta/solver/scale", "needs neumann"},
     {IML("\"meta\":{\"solver\":{\"kind\":\"cg\",\"step_size\":0.5}}"), "/meta/solver/step_size", "only with precondition l2"},
+    {IML("\"meta\":{\"on_failure\":\"stop\"}"), "/meta/on_failure", "use, identity, skip"},
+    {IML("\"meta\":{\"gate\":{\"cosine_above\":2,\"norm_below\":0,\"residual_below\":0}}"), "/meta/gate/cosine_above /meta/gate/norm_below /meta/gate/residual_below", NULL},
     /* evaluation, stopping, checkpoints */
     {IML("\"evaluation\":{\"every_steps\":5}"), "/evaluation/every_steps", "supervised"},
     {SUP("\"evaluation\":{\"every_updates\":5}"), "/evaluation/every_updates", "iml"},

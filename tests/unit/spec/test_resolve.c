@@ -76,9 +76,10 @@ static void test_the_example_gives_itself_plus_defaults(void **unused)
     json_t *const spec = resolve_or_fail(example);
     assert_within(document, spec);
     /* pixels, note, of the optimizers beta1, beta2, epsilon and rho, epsilon, of the model dropout
-     * and initialization, of the curvature batch_norm and dropout, of the solver damping and scale
+     * and initialization, of the curvature batch_norm and dropout, of the solver damping and scale,
+     * meta.on_failure
      */
-    assert_int_equal(leaves(spec), leaves(document) + 13);
+    assert_int_equal(leaves(spec), leaves(document) + 14);
     assert_string_equal(json_string_value(at(spec, "/data/pixels")), "standardized");
     assert_true(json_real_value(at(spec, "/inner/optimizer/beta2")) == 0.999);
     assert_true(json_real_value(at(spec, "/meta/optimizer/rho")) == 0.99);
