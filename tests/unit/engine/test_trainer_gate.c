@@ -114,12 +114,13 @@ static void test_a_poisoned_gated_run_goes_on_with_the_same_bits(void **state)
     struct case_log *log = calloc(1, sizeof *log);
     assert_non_null(log);
     for (int asks_cosine = 0; asks_cosine < 2; asks_cosine++) {
-        options.meta.norm_below = (struct iml_bound){!asks_cosine, 1};
+        options.meta.norm_below = (struct iml_bound){!asks_cosine, 1.1};
         options.meta.cosine_above = (struct iml_bound){asks_cosine, 0.8};
         const double failure = asks_cosine ? IML_FAILURE_COSINE : IML_FAILURE_NORM;
         struct outcome *whole = run(&options);
         const size_t failures = count(&whole->log, "meta/failed", failure);
-        if (failures == 0 || failures >= 7) fail_msg("%zu failures of 8", failures);
+        const size_t judged = asks_cosine ? 7 : 3; /* of 8: after the first; after 5 norms */
+        if (failures == 0 || failures >= judged) fail_msg("%zu of %zu fail", failures, judged);
         struct iml_trainer *trainer = case_open(&options, NULL);
         log->count = 0;
         do { /* between any two actions all memory is lost but the registry's */
