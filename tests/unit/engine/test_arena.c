@@ -80,9 +80,15 @@ static void test_overflow(void **state)
     check_overflow(SIZE_MAX / 2, 1, SIZE_MAX / 2 + 64); /* the sum */
 }
 
-/* AddressSanitizer ends the process at an allocation that it finds too large, unless asked. */
+/* The sanitizers end the process at an allocation that they find too large, unless asked. */
 const char *__asan_default_options(void); /* NOLINT(bugprone-reserved-identifier): its name */
 const char *__asan_default_options(void)  /* NOLINT(bugprone-reserved-identifier) */
+{
+    return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void); /* NOLINT(bugprone-reserved-identifier): its name */
+const char *__tsan_default_options(void)  /* NOLINT(bugprone-reserved-identifier) */
 {
     return "allocator_may_return_null=1";
 }

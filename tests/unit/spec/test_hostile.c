@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "tests/unit/check.h"
@@ -180,8 +179,7 @@ static void test_mutated_documents(void **unused)
     (void)unused;
     uint64_t state = 20240117;
     size_t parsed = 0, accepted = 0;
-    const clock_t end = clock() + 2 * CLOCKS_PER_SEC; /* at most; the count is the aim */
-    for (size_t trial = 0; trial < 60000 && clock() < end; trial++) {
+    for (size_t trial = 0; trial < 6000; trial++) {
         char text[2048];
         strcpy(text, seed_text);
         for (size_t k = draw(&state) % 3 + 1; k > 0; k--) mutate(text, sizeof text, &state);
