@@ -179,7 +179,7 @@ static void test_mutated_documents(void **unused)
     (void)unused;
     uint64_t state = 20240117;
     size_t parsed = 0, accepted = 0;
-    for (size_t trial = 0; trial < 6000; trial++) {
+    for (size_t trial = 0; trial < 20000; trial++) {
         char text[2048];
         strcpy(text, seed_text);
         for (size_t k = draw(&state) % 3 + 1; k > 0; k--) mutate(text, sizeof text, &state);
