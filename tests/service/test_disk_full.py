@@ -28,9 +28,10 @@ class DiskFullTest(Case):
         calm.stop()
         return outcome
 
-    def wait_for_storage_fault(self, client, id):
+    def wait_for_storage_fault(self, daemon, client, id):
         job = client.wait_until(
             id, lambda j: j["reason"] and j["reason"]["kind"] == "storage", "reason storage")
+        daemon.wait_log(" waits for storage")  # its own write has met the fault too
         self.assertEqual(job["state"], "running", "a storage fault is no end")
         return job
 
@@ -75,7 +76,7 @@ class DiskFullTest(Case):
         client.wait_checkpoint(id)
         filler = os.path.join(mount, "filler")
         fill(filler)
-        self.wait_for_storage_fault(client, id)
+        self.wait_for_storage_fault(daemon, client, id)
         self.check_refused(client)
         os.unlink(filler)
         self.check_recovered(daemon, id, undisturbed)
@@ -92,7 +93,7 @@ class DiskFullTest(Case):
         pid = daemon.process.pid
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
-        self.wait_for_storage_fault(client, id)
+        self.wait_for_storage_fault(daemon, client, id)
         self.check_refused(client)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
         self.check_recovered(daemon, id, undisturbed)
@@ -107,7 +108,7 @@ class DiskFullTest(Case):
         pid = daemon.process.pid
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
-        self.wait_for_storage_fault(client, id)
+        self.wait_for_storage_fault(daemon, client, id)
         daemon.process.terminate()
         status = daemon.wait_exit(10)
         self.assertIn(status, (0, 1), "an exit, no signal")

@@ -173,6 +173,13 @@ class Daemon:
         except FileNotFoundError:
             return ""
 
+    def wait_log(self, text, seconds=60):
+        """Until the daemon has told something that no answer of its API tells."""
+        deadline = Deadline(seconds, f"a line of the log with {text!r}")
+        while text not in self.log():
+            assert self.is_running(), f"the daemon ended before: {text}"
+            deadline.pause()
+
     def check_reports(self):
         report = REPORTS.search(self.log())
         assert not report, f"the log holds a report: {report.group(0)} (build: {SANITIZER or 'plain'})"
