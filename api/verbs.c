@@ -88,7 +88,10 @@ static struct imld_answer obeyed(struct imld_api *api, struct imld_request *requ
     api->control->notify(api->control->context, verb->number);
     (void)imld_request_number(request, "wait", 0, WAIT_MAX_SECONDS, 0, &seconds, &problems);
     imld_problems_clear(&problems); /* none: it was checked before */
-    if (verb->holds) return imld_job_answer_number(200, api, verb->number);
+    /* What was no intent held in its own commit: a retried job may have been claimed since, and
+     * would never be seen queued. */
+    const bool has_held = verb->holds || (seconds > 0 && !verb->is_intent);
+    if (has_held) return imld_job_answer_number(200, api, verb->number);
     if (seconds == 0) return imld_job_answer_number(202, api, verb->number);
     return begin_wait(api, request, verb, seconds);
 }
