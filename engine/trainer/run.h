@@ -65,6 +65,9 @@ struct iml_trainer {
     struct iml_evaluator *training, *evaluation; /* owned */
     size_t evaluation_rows;                      /* images of one chunk of an evaluation */
 
+    struct iml_artifact *artifacts; /* of the last step or evaluation; NULL: this run makes none */
+    size_t artifact_count;
+
     /* work, of trainers with λ */
     struct iml_knowledge knowledge;
     struct iml_optimizer meta_optimizer;

@@ -157,6 +157,7 @@ enum iml_code iml_trainer_step(struct iml_trainer *trainer, struct iml_rows *row
                                struct iml_error *error)
 {
     rows->count = 0;
+    trainer->artifact_count = 0;
     if (trainer->methods->is_finished(trainer))
         return iml_error_set(error, IML_ERROR_CONFLICT, "the run has done all its steps");
     return trainer->methods->step(trainer, rows, error);
@@ -167,6 +168,7 @@ enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows 
 {
     struct iml_state *state = trainer->state;
     rows->count = 0;
+    trainer->artifact_count = 0;
     enum iml_code code = IML_OK;
     if (state->seen_steps > 0) {
         const double steps = (double)state->seen_steps;
@@ -189,6 +191,12 @@ enum iml_code iml_trainer_evaluate_state(struct iml_trainer *trainer, struct iml
 {
     rows->count = 0;
     return iml_evaluate_sets(trainer, rows, error);
+}
+
+const struct iml_artifact *iml_trainer_artifacts(const struct iml_trainer *trainer, size_t *count)
+{
+    *count = trainer->artifact_count;
+    return trainer->artifacts;
 }
 
 struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer)

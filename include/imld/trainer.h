@@ -104,6 +104,24 @@ struct iml_rows {
     size_t count;
 };
 
+/* What a step or an evaluation measured that is more than a number a step: a curve, a spectrum, a
+ * report (MATH §5). A list of named entries; an entry is one of a text, texts, or numbers of shape
+ * rows × columns (rows 0: a single number; columns 0: a list of `rows`). Numbers may be NaN or
+ * infinite. */
+#define IML_ENTRIES_MAX 64
+struct iml_entry {
+    const char *name;
+    const char *text;         /* a text, or NULL */
+    const char *const *texts; /* `rows` texts, or NULL */
+    const double *values;     /* row-major, or NULL */
+    size_t rows, columns;
+};
+struct iml_artifact {
+    const char *name; /* "lens", "spectrum", "verify", …: [a-z_]+, a string literal */
+    struct iml_entry entries[IML_ENTRIES_MAX];
+    size_t count;
+};
+
 /* Where a run stands. */
 struct iml_progress {
     uint64_t step;     /* inner steps done: the x-axis of every metric */
@@ -156,6 +174,10 @@ IML_MUST_USE enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, str
 IML_MUST_USE enum iml_code iml_trainer_evaluate_state(struct iml_trainer *trainer,
                                                       struct iml_rows *rows,
                                                       struct iml_error *error);
+
+/* The artifacts that the last call of step or evaluate made; count may be 0. Borrowed until the
+ * next call of either. At most one of a name; it belongs to the step that progress tells. */
+const struct iml_artifact *iml_trainer_artifacts(const struct iml_trainer *trainer, size_t *count);
 
 struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer);
 
