@@ -14,6 +14,8 @@ const struct imld_metric imld_metrics[] = {
     /* name, unit, better, deterministic, at evaluations, algorithms, help */
     {"inner/remaining", "nats", NONE, true, false, IMLD_IML,
      "q·g at an update: to first order what the validation loss would still change if the inner training went to its end (MATH §6)."},
+    {"inner/remaining_ratio", "1", NONE, true, false, IMLD_IML,
+     "|inner/remaining| over what the last move of λ changed the validation loss by to first order, |∇λL·Δλ|; above 1, λ moves on noise of the inner problem (MATH §6)."},
     {"knowledge/mean_coefficient", "1", NONE, true, false, IMLD_IML,
      "Mean of the coefficients e^λ after an update (MATH §3)."},
     {"meta/failed", "1", NONE, true, false, IMLD_IML,

@@ -52,6 +52,7 @@ static void lay_out_meta(struct iml_trainer *self)
     iml_arena_part(arena, "knowledge");
     iml_knowledge_layout(&self->knowledge, &meta->knowledge, self->net, arena);
     self->hypergradient = iml_arena_take(arena, self->knowledge.size, sizeof *self->hypergradient);
+    self->lambda_change = iml_arena_take(arena, self->knowledge.size, sizeof *self->lambda_change);
     self->previous = meta->cosine_above.is_asked
                          ? iml_arena_take(arena, self->knowledge.size, sizeof *self->previous)
                          : NULL;

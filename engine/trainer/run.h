@@ -20,6 +20,8 @@ struct iml_state {
     double first_loss, last_loss;
     struct iml_gate_state gate; /* iml, where the job has a gate or a policy of its own */
     double monitored_norm;      /* iml, warmup_until: the gradient's norm at step 0; NaN before */
+    double last_gain; /* iml: |∇λL·Δλ| of the last update that moved λ, to first order what it
+                         changes the validation loss by (MATH §6); NaN before */
 };
 
 /* What a trainer does in its own way. */
@@ -76,6 +78,7 @@ struct iml_trainer {
     struct iml_evaluator *curvature; /* owned: v, H and the monitored gradient */
     iml_real *v, *q;                 /* P */
     iml_real *hypergradient;         /* M */
+    iml_real *lambda_change;         /* M: Δλ of the update at hand */
     iml_real *previous;              /* M: the last finite one; NULL: no cosine is asked */
 };
 

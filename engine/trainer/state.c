@@ -33,6 +33,7 @@ static const struct scalar scalars[] = {
     {"state/update",            offsetof(struct iml_state, update),            IML_ITEM_U64, META_RUNS},
     {"state/steps_left",        offsetof(struct iml_state, steps_left),        IML_ITEM_U64, META_RUNS},
     {"state/is_warm",           offsetof(struct iml_state, is_warm),           IML_ITEM_U64, META_RUNS},
+    {"state/last_gain",         offsetof(struct iml_state, last_gain),         IML_ITEM_F64, META_RUNS},
     {"state/monitored_norm",    offsetof(struct iml_state, monitored_norm),    IML_ITEM_F64, RELATIVE_RUNS},
     {"state/gate/failures",         offsetof(struct iml_state, gate.failures),         IML_ITEM_U64, GATED_RUNS},
     {"state/gate/skipped_in_a_row", offsetof(struct iml_state, gate.skipped_in_a_row), IML_ITEM_U64, GATED_RUNS},
@@ -45,7 +46,8 @@ void iml_state_initialize(struct iml_trainer *self)
     *self->state = (struct iml_state){.is_evaluation_due = 1,
                                       .first_loss = nan(""),
                                       .last_loss = nan(""),
-                                      .monitored_norm = nan("")};
+                                      .monitored_norm = nan(""),
+                                      .last_gain = nan("")};
     iml_net_initialize(self->net, self->options.seed, self->theta);
     if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
     if (self->methods->is_meta) iml_knowledge_initialize(&self->knowledge);

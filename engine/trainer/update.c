@@ -10,7 +10,7 @@
 struct estimate {
     struct iml_report report;
     double validation_loss;
-    double v_norm, q_norm, remaining, gradient_norm;
+    double v_norm, q_norm, remaining, remaining_ratio, gradient_norm;
     enum iml_failure failure;
 };
 
@@ -40,6 +40,12 @@ static enum iml_code cancelled(struct iml_error *error)
     return iml_error_set(error, IML_ERROR_CANCELLED, "the update was cancelled");
 }
 
+/* |q·g| over what the last move of λ gained; NaN where none has, or nothing. */
+static double remaining_ratio(double last_gain, double remaining)
+{
+    return last_gain > 0 ? fabs(remaining) / last_gain : nan("");
+}
+
 /* q ≈ H⁻¹v, and q·g with g = ∇θ L_T on the same batch: no product more (MATH §6). */
 static enum iml_code find_q(struct iml_trainer *self, struct estimate *estimate,
                             struct iml_error *error)
@@ -63,6 +69,7 @@ static enum iml_code find_q(struct iml_trainer *self, struct estimate *estimate,
         return cancelled(error);
     estimate->q_norm = sqrt(iml_norm_squared(parameters, self->q));
     estimate->remaining = iml_dot(parameters, self->q, self->gradient);
+    estimate->remaining_ratio = remaining_ratio(self->state->last_gain, estimate->remaining);
     return IML_OK;
 }
 
@@ -73,11 +80,16 @@ static bool is_finite(const struct estimate *estimate)
            isfinite(estimate->gradient_norm) && estimate->report.end != IML_END_NOT_FINITE;
 }
 
+/* Moves λ, and keeps what that gains to first order, |∇λL·Δλ| (MATH §6). */
 static void move_lambda(struct iml_trainer *self)
 {
+    const size_t size = self->knowledge.size;
+    memcpy(self->lambda_change, self->knowledge.lambda, size * sizeof *self->lambda_change);
     iml_optimizer_step(&self->meta_optimizer, self->knowledge.lambda, self->hypergradient);
     iml_knowledge_clamp(&self->knowledge);
     iml_knowledge_refresh(&self->knowledge);
+    iml_xpby(size, self->knowledge.lambda, -1, self->lambda_change);
+    self->state->last_gain = fabs(iml_dot(size, self->hypergradient, self->lambda_change));
 }
 
 /* Share of λ with √s < ε; NaN for an optimizer without a second moment. */
@@ -122,6 +134,7 @@ static void tell(const struct iml_trainer *self, const struct estimate *estimate
     iml_rows_add_known(rows, IML_METRIC_SOLVER_CONDITION, report->condition);
     iml_rows_add(rows, IML_METRIC_SOLVER_Q_NORM, estimate->q_norm);
     iml_rows_add(rows, IML_METRIC_INNER_REMAINING, estimate->remaining);
+    iml_rows_add_known(rows, IML_METRIC_INNER_REMAINING_RATIO, estimate->remaining_ratio);
     iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT, mean_coefficient(&self->knowledge));
 }
 
