@@ -105,7 +105,7 @@ static enum iml_code write_page(struct imld_text *text, struct imld_api *api,
             imld_job_json(text, api, reader, &page->jobs[i], IMLD_JOB_ITEM, error);
         if (code != IML_OK) return code;
     }
-    imld_text_add(text, "],\"cursor\":");
+    imld_text_printf(text, "],\"more\":%s,\"cursor\":", shown < page->count ? "true" : "false");
     char id[IMLD_JOB_ID_MAX];
     if (shown < page->count) imld_job_id(page->jobs[shown - 1].number, id);
     imld_json_string(text, shown < page->count ? id : NULL);

@@ -12,6 +12,8 @@ struct imld_answer imld_jobs_remove(struct imld_api *api, struct imld_request *r
 struct imld_answer imld_verbs_post(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_metrics_read(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_events_read(struct imld_api *api, struct imld_request *request);
+struct imld_answer imld_artifacts_read_all(struct imld_api *api, struct imld_request *request);
+struct imld_answer imld_artifacts_read(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_checkpoints_read_all(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_checkpoints_download(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_datasets_read(struct imld_api *api, struct imld_request *request);

@@ -31,6 +31,8 @@ static const struct imld_route routes[] = {
     {"jobs_retry",       imld_verbs_post},
     {"metrics_get",      imld_metrics_read},
     {"events_get",       imld_events_read},
+    {"artifacts_list",   imld_artifacts_read_all},
+    {"artifacts_get",    imld_artifacts_read},
     {"checkpoints_list", imld_checkpoints_read_all},
     {"checkpoints_get",  imld_checkpoints_download},
 };

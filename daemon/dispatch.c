@@ -93,8 +93,9 @@ static ptrdiff_t choose(void *context, const struct imld_candidate *queued, size
 /* A claimed job that can't be started goes back to the queue. */
 static void give_back(struct imld_dispatch *self, int64_t number, const struct iml_error *why)
 {
-    imld_log(self->options.log, IMLD_LOG_ERROR, "job %jd can't be started: %s", (intmax_t)number,
-             why->what);
+    char id[IMLD_JOB_ID_MAX];
+    imld_job_id(number, id);
+    imld_log(self->options.log, IMLD_LOG_ERROR, "job %s can't be started: %s", id, why->what);
     struct imld_job_end end = {.number = number, .verb = IMLD_VERB_SHUTDOWN};
     imld_job_end_prepare(&end);
     if (imld_storage_run(self->options.storage, &end.write) != IML_OK)

@@ -39,8 +39,8 @@ static void tell_recovery(struct imld_local_sink *self, double seconds, const st
     struct imld_job_event event = {.number = self->job, .kind = "storage_fault", .data = data};
     imld_job_event_prepare(&event);
     if (imld_storage_run(self->storage, &event.write) != IML_OK)
-        imld_log(self->log, IMLD_LOG_WARN, "job %jd: the storage fault left no event: %s",
-                 (intmax_t)self->job, event.write.error.what);
+        imld_log(self->log, IMLD_LOG_WARN, "job %s: the storage fault left no event: %s", self->id,
+                 event.write.error.what);
     free(data);
 }
 
@@ -55,8 +55,8 @@ static enum iml_code persist(struct imld_local_sink *self, const struct attempt 
     while (is_fault(code)) {
         if (why.code == IML_OK) {
             why = *error;
-            imld_log(self->log, IMLD_LOG_ERROR, "job %jd waits for storage: %s (%s)",
-                     (intmax_t)self->job, error->what, error->where);
+            imld_log(self->log, IMLD_LOG_ERROR, "job %s waits for storage: %s (%s)", self->id,
+                     error->what, error->where);
         }
         imld_orders_tell_fault(self->orders, error->what);
         *error = (struct iml_error){0};
@@ -70,8 +70,8 @@ static enum iml_code persist(struct imld_local_sink *self, const struct attempt 
     self->sink.waited_seconds += seconds;
     imld_orders_tell_fault(self->orders, NULL);
     if (code != IML_OK) return code;
-    imld_log(self->log, IMLD_LOG_INFO, "job %jd goes on: storage works again after %.1f s",
-             (intmax_t)self->job, seconds);
+    imld_log(self->log, IMLD_LOG_INFO, "job %s goes on: storage works again after %.1f s", self->id,
+             seconds);
     tell_recovery(self, seconds, &why);
     return IML_OK;
 }
@@ -107,11 +107,47 @@ static void sink_row(struct imld_sink *sink, const char *metric, int64_t step, d
         (struct imld_point_row){.metric = metric, .step = step, .value = (float)value};
 }
 
+static void lose_artifacts(struct imld_local_sink *self)
+{
+    for (size_t i = 0; i < self->artifact_count; i++) free(self->documents[i]);
+    self->artifact_count = self->artifact_bytes = 0;
+}
+
+/* Two arrays: one is what storage takes, the other owns its texts. */
+static bool grow_artifacts(struct imld_local_sink *self)
+{
+    if (self->artifact_count < self->artifact_capacity) return true;
+    const size_t capacity = self->artifact_capacity ? 2 * self->artifact_capacity : 16;
+    struct imld_artifact_row *rows = reallocarray(self->artifacts, capacity, sizeof *rows);
+    if (rows) self->artifacts = rows;
+    char **documents = reallocarray(self->documents, capacity, sizeof *documents);
+    if (documents) self->documents = documents;
+    if (rows && documents) self->artifact_capacity = capacity;
+    return rows && documents;
+}
+
+static void sink_artifact(struct imld_sink *sink, const char *name, int64_t step, char *document)
+{
+    struct imld_local_sink *self = local(sink);
+    if (!document || !grow_artifacts(self)) {
+        self->has_lost_rows = true;
+        free(document);
+        return;
+    }
+    const size_t bytes = strlen(document);
+    self->documents[self->artifact_count] = document;
+    self->artifacts[self->artifact_count++] = (struct imld_artifact_row){
+        .name = name, .step = step, .document = document, .bytes = bytes};
+    self->artifact_bytes += bytes;
+}
+
 static struct imld_rows_write rows_of(const struct imld_local_sink *self)
 {
     struct imld_rows_write rows = {.job = self->job,
                                    .rows = self->rows,
                                    .count = self->count,
+                                   .artifacts = self->artifacts,
+                                   .artifact_count = self->artifact_count,
                                    .step = self->step,
                                    .steps_of = self->steps_of,
                                    .running_seconds = self->running_seconds};
@@ -122,6 +158,7 @@ static struct imld_rows_write rows_of(const struct imld_local_sink *self)
 static void rows_are_committed(struct imld_local_sink *self)
 {
     self->count = 0;
+    lose_artifacts(self);
     self->flushed = imld_ticks_seconds();
 }
 
@@ -137,7 +174,7 @@ static enum iml_code write_rows(struct imld_local_sink *self, void *what, struct
 static enum iml_code check_rows(const struct imld_local_sink *self, struct iml_error *error)
 {
     if (!self->has_lost_rows) return IML_OK;
-    return iml_error_set(error, IML_ERROR_MEMORY, "no memory for a metric row");
+    return iml_error_set(error, IML_ERROR_MEMORY, "no memory for a metric row or an artifact");
 }
 
 /* Rows become due when the next step may end after their second: a step takes about as long as the
@@ -152,7 +189,9 @@ static enum iml_code sink_progress(struct imld_sink *sink, int64_t step, int64_t
     self->step = step;
     self->steps_of = steps_of;
     self->running_seconds = running_seconds;
-    if (self->count < IMLD_ROWS_DUE && now - self->flushed + expected < 1) return IML_OK;
+    const bool is_full =
+        self->count >= IMLD_ROWS_DUE || self->artifact_bytes >= IMLD_ARTIFACT_BYTES_DUE;
+    if (!is_full && now - self->flushed + expected < 1) return IML_OK;
     const enum iml_code code = check_rows(self, error);
     if (code != IML_OK) return code;
     return persist(self, &(struct attempt){.write = write_rows}, error);
@@ -171,15 +210,13 @@ static enum iml_code write_checkpoint(struct imld_local_sink *self, void *what,
                                       struct iml_error *error)
 {
     const struct checkpoint_call *call = what;
-    char id[IMLD_JOB_ID_MAX];
-    imld_job_id(self->job, id);
     char steps[FILES_MAX][24];
     struct imld_metadata metadata[FILES_MAX][METADATA];
     struct imld_checkpoint_file files[FILES_MAX] = {0};
     for (size_t i = 0; i < call->count; i++) {
         const struct imld_sink_checkpoint *c = &call->checkpoints[i];
         (void)snprintf(steps[i], sizeof steps[i], "%jd", (intmax_t)c->step);
-        metadata[i][0] = (struct imld_metadata){"job", id};
+        metadata[i][0] = (struct imld_metadata){"job", self->id};
         metadata[i][1] = (struct imld_metadata){"step", steps[i]};
         metadata[i][2] = (struct imld_metadata){"program", self->program};
         metadata[i][3] = (struct imld_metadata){"cpu_kernel", iml_cpu_kernel()};
@@ -270,118 +307,33 @@ static enum iml_code sink_end(struct imld_sink *sink, const struct imld_run_end 
     return persist(local(sink), &(struct attempt){.write = write_end, .what = &copy}, error);
 }
 
-/* ---- what was written before ---- */
-
-struct listing {
-    struct imld_checkpoint *checkpoints;
-    size_t capacity, count;
-};
-
-static bool list_one(void *context, const struct imld_checkpoint *checkpoint)
-{
-    struct listing *listing = context;
-    if (listing->count == listing->capacity) { /* keep the newest: drop the oldest */
-        memmove(listing->checkpoints, listing->checkpoints + 1,
-                (listing->capacity - 1) * sizeof *listing->checkpoints);
-        listing->count--;
-    }
-    listing->checkpoints[listing->count++] = *checkpoint;
-    return true;
-}
-
-static enum iml_code sink_list(struct imld_sink *sink, struct imld_checkpoint *checkpoints,
-                               size_t capacity, size_t *count, struct iml_error *error)
-{
-    struct imld_local_sink *self = local(sink);
-    *count = 0;
-    struct imld_reader *reader = imld_reader_take(self->storage, error);
-    if (!reader) return error->code;
-    struct listing listing = {.checkpoints = checkpoints, .capacity = capacity};
-    const enum iml_code code = imld_checkpoints_list(reader, self->job, list_one, &listing, error);
-    imld_reader_give(reader);
-    *count = listing.count;
-    return code;
-}
-
-static enum iml_code sink_read(struct imld_sink *sink, const char *name,
-                               struct imld_checkpoint_content *content, struct iml_error *error)
-{
-    struct imld_local_sink *self = local(sink);
-    struct imld_reader *reader = imld_reader_take(self->storage, error);
-    if (!reader) return error->code;
-    const enum iml_code code = imld_checkpoint_read(reader, self->job, name, content, error);
-    imld_reader_give(reader);
-    return code;
-}
-
-struct loading {
-    struct imld_history *history;
-    const char *metric;
-    struct iml_error *error;
-    char **names; /* owned */
-    size_t name_count;
-};
-
-static bool load_point(void *context, const struct imld_point *point)
-{
-    struct loading *loading = context;
-    return imld_history_put(loading->history, loading->metric, point->step, point->value,
-                            loading->error) == IML_OK;
-}
-
-static bool load_name(void *context, const char *metric)
-{
-    struct loading *loading = context;
-    char *name = strdup(metric);
-    char **names = reallocarray(loading->names, loading->name_count + 1, sizeof *names);
-    if (names) loading->names = names;
-    if (!name || !names) {
-        free(name);
-        (void)iml_error_set(loading->error, IML_ERROR_MEMORY, "no memory for the metrics' names");
-        return false;
-    }
-    loading->names[loading->name_count++] = name;
-    return true;
-}
-
-static enum iml_code sink_history(struct imld_sink *sink, int64_t step,
-                                  struct imld_history *history, struct iml_error *error)
-{
-    struct imld_local_sink *self = local(sink);
-    struct imld_reader *reader = imld_reader_take(self->storage, error);
-    if (!reader) return error->code;
-    struct loading loading = {.history = history, .error = error};
-    enum iml_code code = imld_points_metrics(reader, self->job, load_name, &loading, error);
-    for (size_t i = 0; i < loading.name_count && code == IML_OK; i++) {
-        loading.metric = loading.names[i];
-        const struct imld_point_range range = {
-            .job = self->job, .metric = loading.metric, .to = step, .limit = SIZE_MAX / 2};
-        code = imld_points_read(reader, &range, load_point, &loading, error);
-        if (code == IML_OK) code = error->code; /* a visit that ended early has set it */
-    }
-    imld_reader_give(reader);
-    for (size_t i = 0; i < loading.name_count; i++) free(loading.names[i]);
-    free(loading.names);
-    return code;
-}
+/* ---- beginning and end of the sink itself ---- */
 
 void imld_local_sink_open(struct imld_local_sink *self)
 {
     self->sink = (struct imld_sink){.row = sink_row,
+                                    .artifact = sink_artifact,
                                     .progress = sink_progress,
                                     .checkpoint = sink_checkpoint,
                                     .event = sink_event,
                                     .opened = sink_opened,
                                     .end = sink_end,
-                                    .list = sink_list,
-                                    .read = sink_read,
-                                    .history = sink_history};
+                                    .list = imld_local_sink_list,
+                                    .read = imld_local_sink_read,
+                                    .history = imld_local_sink_history};
+    imld_job_id(self->job, self->id);
     self->retry_ms = IMLD_RETRY_MS;
     self->flushed = self->stepped = imld_ticks_seconds();
 }
 
 void imld_local_sink_close(struct imld_local_sink *self)
 {
+    lose_artifacts(self);
+    free(self->artifacts);
+    free(self->documents);
+    self->artifacts = NULL;
+    self->documents = NULL;
+    self->artifact_capacity = 0;
     free(self->rows);
     self->rows = NULL;
     self->count = self->capacity = 0;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "daemon/artifact.h"
 
 /* What the loop comes to. */
 enum outcome { GO_ON, FINISHED, RULE_FIRED, STOPPED, PAUSED, CANCELLED, SHUT_DOWN };
@@ -38,6 +39,16 @@ static enum iml_code put_rows(struct imld_run *run, int64_t step, struct iml_err
     for (size_t i = 0; i < run->rows.count && code == IML_OK; i++)
         code = put(run, run->rows.rows[i].metric, step, run->rows.rows[i].value, error);
     return code;
+}
+
+/* What the last step or evaluation measured beside its rows. */
+static void put_artifacts(const struct imld_run *run, int64_t step)
+{
+    size_t count = 0;
+    const struct iml_artifact *artifacts = iml_trainer_artifacts(run->trainer, &count);
+    struct imld_sink *sink = run->options->sink;
+    for (size_t i = 0; i < count; i++)
+        sink->artifact(sink, artifacts[i].name, step, imld_artifact_text(&artifacts[i], step));
 }
 
 /* Seconds left at the pace of this attempt; NaN: not known. */
@@ -100,6 +111,7 @@ static enum iml_code evaluate(struct imld_run *run, enum outcome *outcome, struc
     if (code == IML_OK) code = put_rows(run, step, error);
     if (code == IML_OK) code = put(run, "run/seconds", step, imld_run_seconds(run), error);
     if (code != IML_OK) return code;
+    put_artifacts(run, step);
     imld_best_look(&run->best, &run->history, step, iml_trainer_registry(run->trainer));
     run->verdict = imld_rules_ask(run->rules, &run->history, step);
     if (run->verdict.rule) *outcome = RULE_FIRED;
@@ -128,6 +140,7 @@ static enum iml_code step(struct imld_run *run, enum outcome *outcome, struct im
     const int64_t before = step_of(run);
     enum iml_code code = iml_trainer_step(run->trainer, &run->rows, error);
     if (code == IML_OK) code = put_rows(run, step_of(run), error);
+    if (code == IML_OK) put_artifacts(run, step_of(run));
     if (code == IML_OK && step_of(run) > before) code = look_at_loss(run, outcome, error);
     if (code == IML_OK) code = tell_progress(run, error);
     return code;

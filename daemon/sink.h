@@ -27,6 +27,9 @@ struct imld_sink {
 
     /* Keeps a row until it is committed. metric: a string literal. */
     void (*row)(struct imld_sink *self, const char *metric, int64_t step, double value);
+    /* Keeps an artifact until it is committed, with the rows. Takes the document (malloc'ed); NULL:
+     * no memory for it, which the next write tells. name: a string literal. */
+    void (*artifact)(struct imld_sink *self, const char *name, int64_t step, char *document);
     /* Where the run stands, after each step and evaluation; commits what is due. */
     enum iml_code (*progress)(struct imld_sink *self, int64_t step, int64_t steps_of,
                               double running_seconds, struct iml_error *error);

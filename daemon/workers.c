@@ -313,8 +313,10 @@ bool imld_workers_deliver(struct imld_workers *workers)
         imld_reader_give(reader);
         imld_job_clear(&job);
         if (error.code == IML_OK) continue;
-        imld_log(workers->options.log, IMLD_LOG_WARN, "job %jd: its intents can't be read: %s",
-                 (intmax_t)number, error.what);
+        char id[IMLD_JOB_ID_MAX];
+        imld_job_id(number, id);
+        imld_log(workers->options.log, IMLD_LOG_WARN, "job %s: its intents can't be read: %s", id,
+                 error.what);
         imld_workers_notify(workers, number); /* it keeps its mark */
         return false;
     }

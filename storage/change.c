@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "storage/events.h"
+#include "storage/jobs.h"
 #include "storage/paths.h"
 #include "storage/state.h"
 #include "storage/transitions.h"
@@ -41,8 +42,7 @@ static enum iml_code get_revision(struct imld_database *database, int64_t number
     const enum iml_code code =
         imld_sql_integer(&database->connection, "SELECT revision FROM jobs WHERE number = ?1",
                          binds, revision, error);
-    if (code == IML_OK && *revision == 0)
-        return iml_error_set(error, IML_ERROR_NOT_FOUND, "there is no job %lld", (long long)number);
+    if (code == IML_OK && *revision == 0) return imld_job_absent(number, error);
     return code;
 }
 
@@ -144,8 +144,7 @@ static enum iml_code apply_opened(struct imld_write *self, struct imld_database 
                         " revision = revision + 1 WHERE number = ?1 AND state = 'running'",
                         binds, error);
     if (code == IML_OK && sqlite3_changes(database->connection.handle) != 1)
-        code = iml_error_set(error, IML_ERROR_CONFLICT, "job %lld is not running",
-                             (long long)request->number);
+        code = imld_job_not_running(request->number, error);
     if (code == IML_OK) code = write_opened(database, request, error);
     return code;
 }

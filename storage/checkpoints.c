@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "storage/events.h"
+#include "storage/jobs.h"
 #include "storage/paths.h"
 #include "storage/rows.h"
 #include "storage/safetensors.h"
@@ -161,8 +162,7 @@ static enum iml_code apply(struct imld_write *self, struct imld_database *databa
     struct imld_standing standing;
     enum iml_code code = imld_standing_get(&database->connection, request->job, &standing, error);
     if (code == IML_OK && standing.state != IMLD_RUNNING)
-        code = iml_error_set(error, IML_ERROR_CONFLICT, "job %lld is not running",
-                             (long long)request->job);
+        code = imld_job_not_running(request->job, error);
     if (code == IML_OK && request->rows) code = imld_rows_apply(database, request->rows, error);
     for (size_t i = 0; code == IML_OK && i < request->count; i++)
         code = insert_one(database, request->job, &request->written[i], error);

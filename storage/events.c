@@ -12,6 +12,8 @@ const struct imld_event_kind imld_event_kinds[] = {
     {"claimed",         "The queue gave it to a run. Data: from, to, attempt, priority, threads, from_checkpoint."},
     {"opened",          "The run has opened net and data. Data: split, cpu_kernel, resumed_step."},
     {"kernel_changed",  "It goes on under another CPU kernel than its checkpoint's: other bits. Data: from, to."},
+    {"artifact_dropped","An artifact was too long to be stored. Data: name, step, bytes, limit."},
+    {"artifacts_thinned","There were more artifacts of a name than are kept: from here on an even sample of them and the newest. Data: name, step, limit."},
     {"checkpoint",      "Checkpoints were committed. Data: names, step."},
     {"intent",          "A user's verb was stored for the running job to obey. Data: verb."},
     {"intent_withdrawn","A stored pause was taken back by resume before the run obeyed it."},
@@ -74,8 +76,7 @@ static enum iml_code apply_event(struct imld_write *self, struct imld_database *
                              binds, &exists, error);
         if (code != IML_OK) return code;
         if (!exists)
-            return iml_error_set(error, IML_ERROR_NOT_FOUND, "there is no job %lld",
-                                 (long long)request->number);
+            return imld_job_absent(request->number, error);
     }
     return imld_event_write(database, request->number, request->kind, request->actor, request->data,
                             error);

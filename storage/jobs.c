@@ -40,6 +40,20 @@ bool imld_job_number(const char *id, int64_t *number)
     return true;
 }
 
+enum iml_code imld_job_absent(int64_t number, struct iml_error *error)
+{
+    char id[IMLD_JOB_ID_MAX];
+    imld_job_id(number, id);
+    return iml_error_set(error, IML_ERROR_NOT_FOUND, "there is no job %s", id);
+}
+
+enum iml_code imld_job_not_running(int64_t number, struct iml_error *error)
+{
+    char id[IMLD_JOB_ID_MAX];
+    imld_job_id(number, id);
+    return iml_error_set(error, IML_ERROR_CONFLICT, "job %s is not running", id);
+}
+
 void imld_job_clear(struct imld_job *job)
 {
     char *const texts[] = {job->owner, job->name,           job->note,    job->tags,
@@ -113,7 +127,7 @@ enum iml_code imld_job_get(struct imld_reader *reader, int64_t number, struct im
     bool has_row = false;
     enum iml_code code = imld_statement_step(&reader->connection, statement, &has_row, error);
     if (code == IML_OK && !has_row) {
-        code = iml_error_set(error, IML_ERROR_NOT_FOUND, "there is no job %lld", (long long)number);
+        code = imld_job_absent(number, error);
     } else if (code == IML_OK) {
         read_row(statement, job);
         code = own_texts(job, error);

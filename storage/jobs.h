@@ -13,6 +13,10 @@ void imld_job_id(int64_t number, char id[IMLD_JOB_ID_MAX]);
 bool imld_job_number(const char *id,
                      int64_t *number); /* false: not an id in its one canonical form */
 
+/* The codes of two refusals whose texts name the job by its id. */
+enum iml_code imld_job_absent(int64_t number, struct iml_error *error);      /* NOT_FOUND */
+enum iml_code imld_job_not_running(int64_t number, struct iml_error *error); /* CONFLICT */
+
 /* Times are ms since 1970; 0: not yet. Texts are owned; JSON texts are compact. */
 struct imld_job {
     int64_t number;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "storage/jobs.h"
 #include "storage/rows.h"
 #include "storage/state.h"
 
@@ -93,8 +94,7 @@ static enum iml_code write_progress(struct imld_database *database,
         binds, error);
     if (code != IML_OK) return code;
     if (sqlite3_changes(database->connection.handle) != 1)
-        return iml_error_set(error, IML_ERROR_CONFLICT, "job %lld is not running",
-                             (long long)request->job);
+        return imld_job_not_running(request->job, error);
     return imld_effects_job(&database->effects, request->job, error);
 }
 
@@ -109,6 +109,9 @@ enum iml_code imld_rows_apply(struct imld_database *database, const struct imld_
         code = series_of(database, request->job, row->metric, &names, &series, error);
         if (code == IML_OK) code = write_point(database, series, row, error);
     }
+    if (code == IML_OK)
+        code = imld_artifacts_apply(database, request->job, request->artifacts,
+                                    request->artifact_count, error);
     if (code == IML_OK) database->rows_written += request->count;
     return code;
 }

@@ -15,13 +15,16 @@ struct imld_point_row {
     float value;
 };
 
-/* Rows of one run, and where it stands (IML_ERROR_CONFLICT: it is not running). A row whose key is
- * there already replaces it. */
+/* Rows and artifacts of one run, and where it stands (IML_ERROR_CONFLICT: it is not running). A row
+ * whose key is there already replaces it. */
+struct imld_artifact_row;
 struct imld_rows_write {
     struct imld_write write;
     int64_t job;
     const struct imld_point_row *rows; /* borrowed until done */
     size_t count;
+    const struct imld_artifact_row *artifacts; /* borrowed until done; storage/artifacts.h */
+    size_t artifact_count;
     int64_t step, steps_of; /* progress */
     double running_seconds;
 };

@@ -75,5 +75,18 @@ static const char version_1[] =
     "  PRIMARY KEY (job, name)"
     ") STRICT, WITHOUT ROWID;";
 
-const char *const imld_migrations[] = {version_1};
+/* Version 2: artifacts. `place` orders them for thinning (artifacts.c); the index by it holds all that
+ * thinning looks at, so that no document is read for it. The document is the last column: a list
+ * reads the row's head alone. */
+static const char version_2[] =
+    "CREATE TABLE artifacts ("
+    "  id INTEGER PRIMARY KEY,"
+    "  job INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,"
+    "  name TEXT NOT NULL, step INTEGER NOT NULL, place INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL, created_ms INTEGER NOT NULL, document TEXT NOT NULL,"
+    "  UNIQUE (job, name, step)"
+    ") STRICT;"
+    "CREATE INDEX artifacts_by_place ON artifacts (job, name, place);";
+
+const char *const imld_migrations[] = {version_1, version_2};
 const size_t imld_migration_count = sizeof imld_migrations / sizeof imld_migrations[0];

@@ -51,7 +51,7 @@ enum iml_code imld_standing_get(struct imld_connection *connection, int64_t numb
     bool has_row = false;
     enum iml_code code = imld_statement_step(connection, statement, &has_row, error);
     if (code == IML_OK && !has_row) {
-        code = iml_error_set(error, IML_ERROR_NOT_FOUND, "there is no job %lld", (long long)number);
+        code = imld_job_absent(number, error);
     } else if (code == IML_OK) {
         const bool is_known = imld_state_parse(imld_column_text(statement, 0), &standing->state);
         assert(is_known); /* the table's CHECK */

@@ -100,9 +100,7 @@ static enum iml_code apply_end(struct imld_write *self, struct imld_database *da
     enum iml_code code =
         imld_standing_get(&database->connection, request->number, &standing, error);
     if (code != IML_OK) return code;
-    if (standing.state != IMLD_RUNNING)
-        return iml_error_set(error, IML_ERROR_CONFLICT, "job %lld is %s, not running",
-                             (long long)request->number, imld_state_name(standing.state));
+    if (standing.state != IMLD_RUNNING) return imld_job_not_running(request->number, error);
     if (request->rows) {
         assert(request->rows->job == request->number);
         code = imld_rows_apply(database, request->rows, error);

@@ -10,6 +10,7 @@
 
 #include "spec/metrics.h"
 #include "spec/resolve.h"
+#include "storage/artifacts.h"
 
 enum { SIDE = 6, CLASSES = 4, TRAIN = 240, TEST = 80 };
 
@@ -337,6 +338,55 @@ static void check_same_tensors(struct pool *pool, int64_t a, int64_t b, const ch
     imld_checkpoint_content_clear(&two);
 }
 
+struct artifacts {
+    struct imld_artifact_facts facts[1024];
+    size_t count;
+};
+
+static bool take_artifact(void *context, const struct imld_artifact_facts *facts)
+{
+    struct artifacts *artifacts = context;
+    assert_true(artifacts->count < sizeof artifacts->facts / sizeof artifacts->facts[0]);
+    artifacts->facts[artifacts->count++] = *facts;
+    return true;
+}
+
+static void list_artifacts(struct imld_reader *reader, int64_t job, struct artifacts *artifacts)
+{
+    const struct imld_artifact_range range = {.job = job, .after_name = "", .limit = SIZE_MAX / 2};
+    artifacts->count = 0;
+    assert_int_equal(imld_artifacts_list(reader, &range, take_artifact, artifacts, NULL), IML_OK);
+}
+
+static char *read_artifact(struct imld_reader *reader, int64_t job,
+                           const struct imld_artifact_facts *facts)
+{
+    struct imld_artifact_facts found;
+    char *document = NULL;
+    assert_int_equal(
+        imld_artifact_read(reader, job, facts->name, facts->step, &found, &document, NULL), IML_OK);
+    return document;
+}
+
+static void check_same_artifacts(struct pool *pool, int64_t a, int64_t b)
+{
+    static struct artifacts one, two;
+    struct imld_reader *reader = take_reader(pool);
+    list_artifacts(reader, a, &one);
+    list_artifacts(reader, b, &two);
+    assert_int_equal(one.count, two.count);
+    for (size_t i = 0; i < one.count; i++) {
+        assert_string_equal(one.facts[i].name, two.facts[i].name);
+        assert_int_equal(one.facts[i].step, two.facts[i].step);
+        char *document = read_artifact(reader, a, &one.facts[i]);
+        char *other = read_artifact(reader, b, &two.facts[i]);
+        assert_string_equal(document, other);
+        free(document);
+        free(other);
+    }
+    imld_reader_give(reader);
+}
+
 void pool_check_same(struct pool *pool, int64_t a, int64_t b)
 {
     enum { CAPACITY = 4096 };
@@ -344,6 +394,7 @@ void pool_check_same(struct pool *pool, int64_t a, int64_t b)
     static struct imld_point two[CAPACITY];
     check_same_tensors(pool, a, b, "best");
     check_same_tensors(pool, a, b, "last");
+    check_same_artifacts(pool, a, b);
     for (size_t i = 0; i < imld_metric_count; i++) {
         if (!imld_metrics[i].is_deterministic) continue;
         const size_t count = pool_points(pool, a, imld_metrics[i].name, one, CAPACITY);

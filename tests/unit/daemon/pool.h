@@ -55,8 +55,8 @@ size_t pool_events(struct pool *pool, int64_t job, const char *kind);
 size_t pool_points(struct pool *pool, int64_t job, const char *metric, struct imld_point *points,
                    size_t capacity);
 
-/* Fails unless two jobs have the same bits: tensors of `best` and `last`, and all deterministic
- * rows. */
+/* Fails unless two jobs have the same bits: tensors of `best` and `last`, all deterministic
+ * rows, all artifacts. */
 void pool_check_same(struct pool *pool, int64_t a, int64_t b);
 
 #endif

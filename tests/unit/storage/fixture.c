@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "storage/artifacts.h"
 
 #define FIRST_MS 1700000000000
 int64_t fixture_now_ms = FIRST_MS;
@@ -165,12 +166,25 @@ enum iml_code run_end(struct fixture *self, int64_t number, enum imld_verb verb)
     return imld_storage_run(self->storage, &request.write);
 }
 
+/* Each row comes with an artifact of its step. */
+static struct imld_artifact_row lens_of(int64_t step)
+{
+    return (struct imld_artifact_row){.name = "lens", .step = step, .document = "{}", .bytes = 2};
+}
+
 enum iml_code run_rows(struct fixture *self, int64_t job, int64_t step, float value)
 {
     const struct imld_point_row rows[] = {{"train/loss", step, value},
                                           {"validation/accuracy", step, value / 2}};
-    struct imld_rows_write request = {
-        .job = job, .rows = rows, .count = 2, .step = step, .steps_of = 100, .running_seconds = 1};
+    const struct imld_artifact_row artifact = lens_of(step);
+    struct imld_rows_write request = {.job = job,
+                                      .rows = rows,
+                                      .count = 2,
+                                      .artifacts = &artifact,
+                                      .artifact_count = 1,
+                                      .step = step,
+                                      .steps_of = 100,
+                                      .running_seconds = 1};
     imld_rows_write_prepare(&request);
     return imld_storage_run(self->storage, &request.write);
 }
@@ -196,8 +210,15 @@ enum iml_code run_checkpoint(struct fixture *self, int64_t job, const char *name
                                         .metadata_count = 1};
     (void)snprintf(file.name, sizeof file.name, "%s", name);
     const struct imld_point_row rows[] = {{"train/loss", step, 0.5f}};
-    const struct imld_rows_write write = {
-        .job = job, .rows = rows, .count = 1, .step = step, .steps_of = 100, .running_seconds = 2};
+    const struct imld_artifact_row artifact = lens_of(step);
+    const struct imld_rows_write write = {.job = job,
+                                          .rows = rows,
+                                          .count = 1,
+                                          .artifacts = &artifact,
+                                          .artifact_count = 1,
+                                          .step = step,
+                                          .steps_of = 100,
+                                          .running_seconds = 2};
     struct iml_error error = {0};
     return imld_checkpoint_write(self->storage, job, &file, 1, keep, &write, &error);
 }

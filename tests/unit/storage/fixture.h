@@ -44,6 +44,7 @@ enum iml_code run_claim(struct fixture *self, int64_t *number, bool *from_checkp
 enum iml_code run_verb(struct fixture *self, int64_t number, enum imld_verb verb,
                        struct imld_job_verb *answer); /* answer may be NULL */
 enum iml_code run_end(struct fixture *self, int64_t number, enum imld_verb verb);
+/* Rows come with an artifact of their step. */
 enum iml_code run_rows(struct fixture *self, int64_t job, int64_t step, float value);
 enum iml_code run_checkpoint(struct fixture *self, int64_t job, const char *name, int64_t step,
                              size_t keep);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "storage/artifacts.h"
+
 /* The steps of a job's life: each is tried, and changes the world if it is acknowledged. */
 static enum iml_code do_create(struct fixture *self, struct world *world)
 {
@@ -83,6 +85,13 @@ static bool count_point(void *context, const struct imld_point *point)
     return true;
 }
 
+static bool count_artifact(void *context, const struct imld_artifact_facts *facts)
+{
+    (void)facts;
+    ++*(size_t *)context;
+    return true;
+}
+
 static bool list_name(void *context, const struct imld_checkpoint *checkpoint)
 {
     char(*names)[IMLD_CHECKPOINT_NAME_MAX] = context;
@@ -112,13 +121,17 @@ static bool shows_job(const struct world *world, struct imld_reader *reader)
     struct iml_error error = {0};
     struct imld_job job;
     size_t rows = 0;
+    size_t artifacts = 0;
+    const struct imld_artifact_range all = {.job = world->job, .after_name = "", .limit = 100};
     const struct imld_point_range range = {
         .job = world->job, .metric = "train/loss", .to = INT64_MAX, .limit = 100};
     if (imld_job_get(reader, world->job, &job, &error) != IML_OK) return false;
     const bool is_same = job.state == world->state && job.step == world->step;
     imld_job_clear(&job);
     return is_same && imld_points_read(reader, &range, count_point, &rows, &error) == IML_OK &&
-           rows == world->rows && shows_files(world, reader);
+           rows == world->rows &&
+           imld_artifacts_list(reader, &all, count_artifact, &artifacts, &error) == IML_OK &&
+           artifacts == world->rows && shows_files(world, reader);
 }
 
 bool shows_world(struct fixture *self, const struct world *world)

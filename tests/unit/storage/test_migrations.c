@@ -25,6 +25,15 @@ static void execute(const char *sql)
     assert_int_equal(sqlite3_close(handle), SQLITE_OK);
 }
 
+/* Makes it a database of ours, of that version. */
+static void mark(size_t version)
+{
+    char pragmas[96];
+    (void)snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %zu",
+                   IMLD_APPLICATION_ID, version);
+    execute(pragmas);
+}
+
 static int64_t ask(const char *sql)
 {
     char path[PATH_MAX];
@@ -56,17 +65,49 @@ static void test_every_version_migrates_to_the_newest(void **state)
 {
     (void)state;
     for (size_t version = 0; version < imld_migration_count; version++) {
-        char pragma[64];
         fixture_remove(&fixture);
         fixture_make(&fixture);
         for (size_t i = 0; i < version; i++) execute(imld_migrations[i]);
-        (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %zu", version);
-        if (version > 0) execute(pragma);
+        if (version > 0) mark(version);
         fixture_open(&fixture);
         assert_int_equal(run_create(&fixture, "job", 0, NULL), IML_OK);
         fixture_close(&fixture);
         assert_int_equal(ask("PRAGMA user_version"), imld_migration_count);
     }
+}
+
+/* A running job with a row and a checkpoint, as version 1 wrote it. */
+static const char old_job[] =
+    "INSERT INTO jobs (number, state, owner, name, note, tags, spec, spec_hash, early_stopping,"
+    " best_metric, best_is_higher, program, priority, threads, memory_bytes, created_ms, "
+    "changed_ms,"
+    " step) VALUES (7, 'running', 'ann', 'old', '', '[]', '{}', x'00', '[]', 'm', 1, 'imld 0.1.0',"
+    " 0, 1, 1, 1, 1, 20);"
+    "INSERT INTO series VALUES (1, 7, 'train/loss');"
+    "INSERT INTO points VALUES (1, 10, 0.5, 0), (1, 20, NULL, 1);"
+    "INSERT INTO checkpoints VALUES (7, 'step-10', 10, 1, 1, 'aa', 'step-10.aa.safetensors');";
+
+static void test_a_job_of_the_first_version_keeps_its_rows(void **state)
+{
+    (void)state;
+    execute(imld_migrations[0]);
+    execute(old_job);
+    mark(1);
+    fixture_open(&fixture);
+    struct imld_job job;
+    get_job(&fixture, 7, &job);
+    assert_string_equal(job.name, "old");
+    assert_true(job.has_checkpoint && job.step == 20);
+    imld_job_clear(&job);
+    assert_int_equal(run_recover(&fixture, NULL, NULL), IML_OK);
+    int64_t number = 0;
+    bool from_checkpoint = false;
+    assert_int_equal(run_claim(&fixture, &number, &from_checkpoint), IML_OK);
+    assert_true(number == 7 && from_checkpoint);
+    assert_int_equal(run_rows(&fixture, 7, 30, 1), IML_OK);
+    fixture_close(&fixture);
+    assert_int_equal(ask("SELECT count(*) FROM points WHERE series = 1"), 3);
+    assert_int_equal(ask("SELECT count(*) FROM checkpoints WHERE job = 7"), 1);
 }
 
 static void test_a_newer_schema_is_refused_untouched(void **state)
@@ -125,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_new_database_has_the_newest_schema),
         TEST(test_every_version_migrates_to_the_newest),
+        TEST(test_a_job_of_the_first_version_keeps_its_rows),
         TEST(test_a_newer_schema_is_refused_untouched),
         TEST(test_another_programs_database_is_refused),
         TEST(test_a_damaged_database_is_told),

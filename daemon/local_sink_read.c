@@ -1,0 +1,100 @@
+/* local_sink_read.c: what a run's earlier attempts wrote: checkpoints and rows; see local_sink.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/local_sink.h"
+#include "storage/points.h"
+
+struct listing {
+    struct imld_checkpoint *checkpoints;
+    size_t capacity, count;
+};
+
+static bool list_one(void *context, const struct imld_checkpoint *checkpoint)
+{
+    struct listing *listing = context;
+    if (listing->count == listing->capacity) { /* keep the newest: drop the oldest */
+        memmove(listing->checkpoints, listing->checkpoints + 1,
+                (listing->capacity - 1) * sizeof *listing->checkpoints);
+        listing->count--;
+    }
+    listing->checkpoints[listing->count++] = *checkpoint;
+    return true;
+}
+
+enum iml_code imld_local_sink_list(struct imld_sink *sink, struct imld_checkpoint *checkpoints,
+                                   size_t capacity, size_t *count, struct iml_error *error)
+{
+    const struct imld_local_sink *self = (const struct imld_local_sink *)(const void *)sink;
+    *count = 0;
+    struct imld_reader *reader = imld_reader_take(self->storage, error);
+    if (!reader) return error->code;
+    struct listing listing = {.checkpoints = checkpoints, .capacity = capacity};
+    const enum iml_code code = imld_checkpoints_list(reader, self->job, list_one, &listing, error);
+    imld_reader_give(reader);
+    *count = listing.count;
+    return code;
+}
+
+enum iml_code imld_local_sink_read(struct imld_sink *sink, const char *name,
+                                   struct imld_checkpoint_content *content, struct iml_error *error)
+{
+    const struct imld_local_sink *self = (const struct imld_local_sink *)(const void *)sink;
+    struct imld_reader *reader = imld_reader_take(self->storage, error);
+    if (!reader) return error->code;
+    const enum iml_code code = imld_checkpoint_read(reader, self->job, name, content, error);
+    imld_reader_give(reader);
+    return code;
+}
+
+struct loading {
+    struct imld_history *history;
+    const char *metric;
+    struct iml_error *error;
+    char **names; /* owned */
+    size_t name_count;
+};
+
+static bool load_point(void *context, const struct imld_point *point)
+{
+    struct loading *loading = context;
+    return imld_history_put(loading->history, loading->metric, point->step, point->value,
+                            loading->error) == IML_OK;
+}
+
+static bool load_name(void *context, const char *metric)
+{
+    struct loading *loading = context;
+    char *name = strdup(metric);
+    char **names = reallocarray(loading->names, loading->name_count + 1, sizeof *names);
+    if (names) loading->names = names;
+    if (!name || !names) {
+        free(name);
+        (void)iml_error_set(loading->error, IML_ERROR_MEMORY, "no memory for the metrics' names");
+        return false;
+    }
+    loading->names[loading->name_count++] = name;
+    return true;
+}
+
+enum iml_code imld_local_sink_history(struct imld_sink *sink, int64_t step,
+                                      struct imld_history *history, struct iml_error *error)
+{
+    const struct imld_local_sink *self = (const struct imld_local_sink *)(const void *)sink;
+    struct imld_reader *reader = imld_reader_take(self->storage, error);
+    if (!reader) return error->code;
+    struct loading loading = {.history = history, .error = error};
+    enum iml_code code = imld_points_metrics(reader, self->job, load_name, &loading, error);
+    for (size_t i = 0; i < loading.name_count && code == IML_OK; i++) {
+        loading.metric = loading.names[i];
+        const struct imld_point_range range = {
+            .job = self->job, .metric = loading.metric, .to = step, .limit = SIZE_MAX / 2};
+        code = imld_points_read(reader, &range, load_point, &loading, error);
+        if (code == IML_OK) code = error->code; /* a visit that ended early has set it */
+    }
+    imld_reader_give(reader);
+    for (size_t i = 0; i < loading.name_count; i++) free(loading.names[i]);
+    free(loading.names);
+    return code;
+}
