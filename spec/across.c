@@ -145,13 +145,30 @@ static void check_solver(const struct across *a)
                           "found %g; cg has a step size only with precondition l2", step_size);
 }
 
+static void check_steps_of_until(const struct across *a, const char *section)
+{
+    char pointer[IMLD_POINTER_BYTES];
+    double least = 0, most = 0;
+    imld_pointer_join(pointer, section, "max_steps");
+    if (!number_at(a->spec, pointer, &most)) return;
+    imld_pointer_join(pointer, section, "min_steps");
+    if (number_at(a->spec, pointer, &least) && least > most)
+        imld_problems_add(a->problems, pointer, "found %.0f; it is above max_steps, %.0f", least,
+                          most);
+}
+
 static void check_until(const struct across *a)
 {
-    double least = 0, most = 0;
-    if (number_at(a->spec, "/inner/warmup/until/min_steps", &least) &&
-        number_at(a->spec, "/inner/warmup/until/max_steps", &most) && least > most)
-        imld_problems_add(a->problems, "/inner/warmup/until/min_steps",
-                          "found %.0f; it is above max_steps, %.0f", least, most);
+    check_steps_of_until(a, "/inner/warmup/until");
+    check_steps_of_until(a, "/inner/until");
+    const json_t *const until = imld_json_at(a->spec, "/inner/until");
+    const bool has_norm = json_object_get(until, "gradient_norm") != NULL;
+    if (until && !has_norm && !json_object_get(until, "remaining_ratio"))
+        imld_problems_add(a->problems, "/inner/until",
+                          "it needs gradient_norm, remaining_ratio, or both");
+    else if (!has_norm && json_is_true(json_object_get(until, "relative")))
+        imld_problems_add(a->problems, "/inner/until/relative",
+                          "found true; there is no gradient_norm that it could speak of");
 }
 
 static void check_budgets(const struct across *a)

@@ -12,10 +12,16 @@
 /* clang-format off */
 const struct imld_metric imld_metrics[] = {
     /* name, unit, better, deterministic, at evaluations, algorithms, help */
+    {"inner/end_ratio", "1", LOWER, true, false, IMLD_IML,
+     "|q·g| / |∇λL·Δλ| with q and Δλ of the last update, where an inner loop by inner.until.remaining_ratio ended (MATH §6)."},
+    {"inner/gradient_norm", "1", LOWER, true, false, IMLD_IML,
+     "Norm of the training gradient on the monitoring batch, where a warm-up or an inner loop by gradient_norm ended (MATH §6)."},
     {"inner/remaining", "nats", NONE, true, false, IMLD_IML,
      "q·g at an update: to first order what the validation loss would still change if the inner training went to its end (MATH §6)."},
     {"inner/remaining_ratio", "1", NONE, true, false, IMLD_IML,
      "|inner/remaining| over what the last move of λ changed the validation loss by to first order, |∇λL·Δλ|; above 1, λ moves on noise of the inner problem (MATH §6)."},
+    {"inner/steps", "steps", NONE, true, false, IMLD_IML,
+     "Training steps between two updates of λ, where inner.until ends them (MATH §6)."},
     {"knowledge/mean_coefficient", "1", NONE, true, false, IMLD_IML,
      "Mean of the coefficients e^λ after an update (MATH §3)."},
     {"meta/failed", "1", NONE, true, false, IMLD_IML,

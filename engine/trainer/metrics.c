@@ -26,8 +26,11 @@ const struct iml_metric_row iml_metrics[IML_METRIC_COUNT] = {
     [IML_METRIC_SOLVER_LARGEST_EIGENVALUE]  = {"solver/largest_eigenvalue",  "of H + δI; exact (MATH §4)"},
     [IML_METRIC_SOLVER_CONDITION]           = {"solver/condition",           "max |μ| / min |μ| of H + δI; exact (MATH §4)"},
     [IML_METRIC_SOLVER_Q_NORM]              = {"solver/q_norm",              "‖q‖ (MATH §4)"},
+    [IML_METRIC_INNER_END_RATIO]            = {"inner/end_ratio",            "|q·g| / |∇λL·Δλ| with q and Δλ of the last update where an inner loop by remaining_ratio ended (MATH §6)"},
+    [IML_METRIC_INNER_GRADIENT_NORM]        = {"inner/gradient_norm",        "norm of the training gradient on the monitoring batch where a loop by gradient_norm ended (MATH §6)"},
     [IML_METRIC_INNER_REMAINING]            = {"inner/remaining",            "q·g: how far the validation loss is from its value at θ*, to first order (MATH §6)"},
     [IML_METRIC_INNER_REMAINING_RATIO]      = {"inner/remaining_ratio",      "|q·g| / |∇λL·Δλ| of the last update that moved λ (MATH §6)"},
+    [IML_METRIC_INNER_STEPS]                = {"inner/steps",                "steps between two updates, where a bound ends them (MATH §6)"},
     [IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT] = {"knowledge/mean_coefficient", "mean of e^λ after the update (MATH §3)"},
 };
 /* clang-format on */

@@ -43,6 +43,11 @@ static size_t curvature_rows(const struct iml_trainer *self)
     return larger(self->options.meta.curvature_batch, self->options.meta.validation_batch);
 }
 
+bool iml_run_keeps_q(const struct iml_trainer *self)
+{
+    return self->methods->is_meta && self->options.inner.until.remaining_ratio > 0;
+}
+
 static void lay_out_meta(struct iml_trainer *self)
 {
     struct iml_arena *arena = &self->work;
@@ -57,10 +62,11 @@ static void lay_out_meta(struct iml_trainer *self)
                          ? iml_arena_take(arena, self->knowledge.size, sizeof *self->previous)
                          : NULL;
     iml_optimizer_layout(&self->meta_optimizer, &meta->optimizer, self->knowledge.size, arena);
+    if (!iml_run_keeps_q(self)) iml_arena_part(arena, "solver"); /* else a checkpoint holds it */
+    self->q = iml_arena_take(arena, parameters, sizeof *self->q);
     iml_arena_part(arena, "solver");
     iml_solver_layout(&self->solver, &meta->solver, parameters, arena);
     self->v = iml_arena_take(arena, parameters, sizeof *self->v);
-    self->q = iml_arena_take(arena, parameters, sizeof *self->q);
     iml_arena_part(arena, "samplers");
     iml_sampler_layout(&self->validation_order, seed, IML_PURPOSE_VALIDATION_ORDER,
                        self->counts.validation_total, arena);

@@ -19,9 +19,11 @@ struct iml_state {
     double seen_loss;
     double first_loss, last_loss;
     struct iml_gate_state gate; /* iml, where the job has a gate or a policy of its own */
-    double monitored_norm;      /* iml, warmup_until: the gradient's norm at step 0; NaN before */
     double last_gain; /* iml: |∇λL·Δλ| of the last update that moved λ, to first order what it
                          changes the validation loss by (MATH §6); NaN before */
+    /* iml, a relative gradient norm: what it is relative to, of step 0 or the last update; NaN
+     * before */
+    double monitored_norm;
 };
 
 /* What a trainer does in its own way. */
@@ -118,9 +120,22 @@ struct iml_gate_verdict iml_run_judge(struct iml_trainer *self, struct iml_gate_
 IML_MUST_USE enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows,
                                       struct iml_error *error);
 
-/* monitor.c: ‖∇θ L_T‖ on the fixed monitoring batch (MATH §6). */
+/* monitor.c (MATH §6): ‖∇θ L_T‖ on the fixed monitoring batch; q·∇θ L_T with the last update's q
+ * and curvature batch. */
 IML_MUST_USE enum iml_code iml_monitor(struct iml_trainer *self, double *norm,
                                        struct iml_error *error);
+IML_MUST_USE enum iml_code iml_monitor_remaining(struct iml_trainer *self, double *remaining,
+                                                 struct iml_error *error);
+
+/* run.c: whether the last update's q is asked after the update, and so must survive a restart. */
+bool iml_run_keeps_q(const struct iml_trainer *self);
+
+/* until.c: whether the loop of `steps` steps so far ends here; if so, rows get what the look saw.
+ * A value that is not finite meets no bound: max_steps ends that loop. */
+bool iml_until_is_asked(const struct iml_until *until);
+IML_MUST_USE enum iml_code iml_until_ends(struct iml_trainer *self, const struct iml_until *until,
+                                          uint64_t steps, bool *ends, struct iml_rows *rows,
+                                          struct iml_error *error);
 
 /* evaluate.c: rows of all of validation and test; of the first batch (before step 0) as train/…. */
 IML_MUST_USE enum iml_code iml_evaluate_sets(struct iml_trainer *self, struct iml_rows *rows,

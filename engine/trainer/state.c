@@ -10,7 +10,7 @@
 enum scope {
     ALL_RUNS,
     META_RUNS /* with λ */,
-    RELATIVE_RUNS /* warm-up to a relative norm */,
+    RELATIVE_RUNS /* a relative gradient norm ends a loop */,
     GATED_RUNS /* with a gate or a policy */
 };
 
@@ -53,15 +53,21 @@ void iml_state_initialize(struct iml_trainer *self)
     if (self->methods->is_meta) iml_knowledge_initialize(&self->knowledge);
     if (self->previous) /* no direction: its cosine is not known */
         memset(self->previous, 0, self->knowledge.size * sizeof *self->previous);
+    if (iml_run_keeps_q(self)) memset(self->q, 0, iml_net_parameters(self->net) * sizeof *self->q);
+}
+
+static bool is_relative(const struct iml_until *until)
+{
+    return until->gradient_norm > 0 && until->is_relative;
 }
 
 static bool is_in_scope(const struct iml_trainer *self, enum scope scope)
 {
-    const struct iml_until *until = &self->options.inner.warmup_until;
+    const struct iml_inner_options *inner = &self->options.inner;
     if (scope == ALL_RUNS) return true;
     if (!self->methods->is_meta) return false;
     if (scope == GATED_RUNS) return iml_run_has_gate(self);
-    return scope == META_RUNS || (until->gradient_norm > 0 && until->is_relative);
+    return scope == META_RUNS || is_relative(&inner->warmup_until) || is_relative(&inner->until);
 }
 
 static enum iml_code register_scalars(struct iml_trainer *self, struct iml_error *error)
@@ -106,6 +112,8 @@ static enum iml_code register_meta(struct iml_trainer *self, struct iml_error *e
                                       is_theta_shaped ? self->net : NULL, registry, error);
     if (code == IML_OK) code = iml_solver_register(&self->solver, self->net, registry, error);
     if (code == IML_OK) code = register_gate(self, error);
+    if (code == IML_OK && iml_run_keeps_q(self))
+        code = iml_net_register(self->net, registry, "state/q/", "", self->q, error);
     return code;
 }
 

@@ -35,12 +35,16 @@ struct iml_model_options {
     bool has_batch_norm;
 };
 
-/* Inner steps until the norm of the training gradient on a fixed monitoring batch is below a bound
- * (MATH §6); gradient_norm 0: by count of steps alone. */
+/* Inner steps until one of two bounds is met (MATH §6); both 0: by count of steps alone. Each look
+ * costs a gradient per bound on as many images as a curvature batch has. */
 struct iml_until {
-    double gradient_norm;
-    bool is_relative; /* to its value at the previous update (for warm-up: at step 0) */
+    double gradient_norm; /* of the training gradient on a fixed monitoring batch; 0: not asked */
+    bool is_relative;     /* to its value right after the last update (for warm-up: at step 0) */
+    /* |q·g| / |∇λL·Δλ| with q of the last update, Δλ of the last that moved λ and g the training
+     * gradient at the θ at hand on that update's curvature batch; 0: not asked. Not for warm-up. */
+    double remaining_ratio;
     size_t min_steps, max_steps;
+    size_t check_every; /* steps between two looks, the first after min_steps; 0 is 1 */
 };
 
 struct iml_inner_options {
@@ -49,7 +53,8 @@ struct iml_inner_options {
     size_t steps;        /* supervised: steps in all */
     size_t warmup_steps; /* iml: steps before the first update, where warmup_until is not used */
     struct iml_until warmup_until;
-    size_t steps_per_update; /* iml */
+    size_t steps_per_update; /* iml, where until is not used */
+    struct iml_until until;  /* iml: between two updates */
 };
 
 /* Zero is the default of both. fixed: one mask an update, the same in all products of a solve. */
@@ -125,7 +130,7 @@ struct iml_artifact {
 /* Where a run stands. */
 struct iml_progress {
     uint64_t step;     /* inner steps done: the x-axis of every metric */
-    uint64_t steps_of; /* in all; 0: not known (a warm-up or inner loop by gradient norm) */
+    uint64_t steps_of; /* in all; 0: not known (a warm-up or inner loop by a bound) */
     uint64_t update;   /* updates of λ done (iml) */
     uint64_t updates_of;
     bool is_evaluation_due; /* call iml_trainer_evaluate before the next step */

@@ -176,6 +176,8 @@ static void test_each_field_reaches_an_option(void **state)
     (void)check_each_field("{'algorithm': 'iml', 'data': {'set': 'x'}, 'inner': {'optimizer':"
                            " {'kind': 'rmsprop'}}, 'meta': {'optimizer': {'kind': 'sgd',"
                            " 'momentum': 0.9, 'nesterov': true}, 'solver': {'step_size': 0.5}}}");
+    (void)check_each_field("{'algorithm': 'iml', 'data': {'set': 'x'}, 'inner': {'until':"
+                           " {'gradient_norm': 0.1, 'remaining_ratio': 2}}}");
     (void)check_each_field("{'algorithm': 'supervised', 'data': {'set': 'x'}, 'model':"
                            " {'activation': 'leaky_relu', 'batch_norm': {}, 'dropout': 0.1}}");
 }

@@ -9,7 +9,8 @@
 #include "tests/unit/engine/trainer_case.h"
 
 typedef struct iml_trainer_options (*case_maker)(const struct sets *sets);
-static const case_maker cases[] = {case_supervised, case_iml, case_iml_until};
+static const case_maker cases[] = {case_supervised, case_iml, case_iml_until, case_iml_until_norm,
+                                   case_iml_until_ratio};
 enum { CASES = sizeof cases / sizeof cases[0], FOREVER = 100000 };
 
 /* A run from beginning to end: its log and its last state. */
@@ -94,8 +95,8 @@ static void test_the_rows_of_an_update(void **state)
         struct outcome *outcome = run(&options);
         for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
             assert_true(isfinite(case_last(&outcome->log, names[j])));
-        assert_true(isfinite(case_last(&outcome->log, i == 1 ? "solver/largest_curvature"
-                                                             : "solver/smallest_curvature")));
+        assert_true(isfinite(case_last(&outcome->log, i == 2 ? "solver/smallest_curvature"
+                                                             : "solver/largest_curvature")));
         outcome_free(outcome);
     }
 }

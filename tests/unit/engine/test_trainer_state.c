@@ -7,7 +7,9 @@
 #include "tests/unit/engine/trainer_case.h"
 
 typedef struct iml_trainer_options (*case_maker)(const struct sets *sets);
-static const case_maker cases[] = {case_supervised, case_iml, case_iml_until, case_iml_normalized};
+static const case_maker cases[] = {case_supervised,      case_iml,
+                                   case_iml_until,       case_iml_until_norm,
+                                   case_iml_until_ratio, case_iml_normalized};
 enum { CASES = sizeof cases / sizeof cases[0], ACTIONS_MAX = 128 };
 
 /* An undisturbed run, with its state before each action. */

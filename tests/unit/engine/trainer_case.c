@@ -79,6 +79,30 @@ struct iml_trainer_options case_iml_until(const struct sets *sets)
     return options;
 }
 
+struct iml_trainer_options case_iml_until_norm(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_iml(sets);
+    options.inner.steps_per_update = 0;
+    options.inner.until = (struct iml_until){.gradient_norm = 0.9,
+                                             .is_relative = true,
+                                             .min_steps = 2,
+                                             .max_steps = 9,
+                                             .check_every = 3};
+    return options;
+}
+
+struct iml_trainer_options case_iml_until_ratio(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_iml(sets);
+    options.inner.steps_per_update = 0;
+    options.inner.until = (struct iml_until){
+        .remaining_ratio = 6, .min_steps = 1, .max_steps = 9, .check_every = 2};
+    options.meta.updates = 8;
+    options.model.dropout = 0.2; /* the look has the mask of the update */
+    options.meta.curvature_dropout = IML_CURVATURE_DROPOUT_FIXED;
+    return options;
+}
+
 struct iml_trainer_options case_iml_normalized(const struct sets *sets)
 {
     struct iml_trainer_options options = case_iml(sets);

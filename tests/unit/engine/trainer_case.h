@@ -19,6 +19,11 @@ struct iml_trainer_options case_iml(const struct sets *sets);
 /* iml, cg, λ per layer by adam, warm-up to a relative gradient norm. */
 struct iml_trainer_options case_iml_until(const struct sets *sets);
 
+/* iml, inner steps until a relative gradient norm, and until a remaining ratio: some loops of each
+ * end by their bound, some by max_steps. */
+struct iml_trainer_options case_iml_until_norm(const struct sets *sets);
+struct iml_trainer_options case_iml_until_ratio(const struct sets *sets);
+
 /* iml on a net with batch norm, leaky_relu and dropout, with all of curvature's choices that are
  * not the default. */
 struct iml_trainer_options case_iml_normalized(const struct sets *sets);
