@@ -51,6 +51,27 @@ static void put_artifacts(const struct imld_run *run, int64_t step)
         sink->artifact(sink, artifacts[i].name, step, imld_artifact_text(&artifacts[i], step));
 }
 
+/* What the trainer says in words, as events: {step, what, mend}. */
+static enum iml_code put_notes(struct imld_run *run, int64_t step, struct iml_error *error)
+{
+    struct imld_sink *sink = run->options->sink;
+    size_t count = 0;
+    const struct iml_note *notes = iml_trainer_notes(run->trainer, &count);
+    enum iml_code code = IML_OK;
+    for (size_t i = 0; i < count && code == IML_OK; i++) {
+        struct imld_text text = {0};
+        imld_text_printf(&text, "{\"step\": %jd, \"what\": ", (intmax_t)step);
+        imld_text_json_string(&text, notes[i].what);
+        imld_text_add(&text, ", \"mend\": ");
+        imld_text_json_string(&text, notes[i].mend);
+        imld_text_add(&text, "}");
+        char *data = imld_text_take(&text);
+        code = sink->event(sink, notes[i].kind, data, error);
+        free(data);
+    }
+    return code;
+}
+
 /* Seconds left at the pace of this attempt; NaN: not known. */
 static double eta(const struct imld_run *run, const struct iml_progress *progress)
 {
@@ -141,6 +162,7 @@ static enum iml_code step(struct imld_run *run, enum outcome *outcome, struct im
     enum iml_code code = iml_trainer_step(run->trainer, &run->rows, error);
     if (code == IML_OK) code = put_rows(run, step_of(run), error);
     if (code == IML_OK) put_artifacts(run, step_of(run));
+    if (code == IML_OK) code = put_notes(run, step_of(run), error);
     if (code == IML_OK && step_of(run) > before) code = look_at_loss(run, outcome, error);
     if (code == IML_OK) code = tell_progress(run, error);
     return code;

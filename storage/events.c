@@ -31,8 +31,9 @@ const struct imld_event_kind imld_event_kinds[] = {
     {"checkpoint_corrupt", "A checkpoint could not be read; the run goes on from an older one. Data: name, what."},
     {"storage_fault",   "A write failed; the run waits. Data: what, where."},
     {"storage_works",   "Writing works again; the run goes on."},
+    {"estimate_failed", "The first estimate of H⁻¹v that failed (MATH §5.6). Data: step, what, mend."},
     {"rule_fired",      "A stop rule fired. Data: rule, numbers."},
-    {"warning",         "Something a reader of the results should know. Data: what."},
+    {"warning",         "Something a reader of the results should know. Data: what; of a gate that skipped many updates in a row also step, mend."},
     {"started",         "The daemon started; an event of the server."},
     {"stopping",        "The daemon ends in good order; an event of the server."},
 };

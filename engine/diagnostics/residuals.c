@@ -2,7 +2,20 @@
 #include <math.h>
 
 #include "engine/core/vector.h"
+#include "engine/solver/power.h"
 #include "imld/diagnostics.h"
+#include "imld/random.h"
+
+double iml_data_curvature(const struct iml_curvature *curvature, unsigned products, iml_real *u,
+                          iml_real *work)
+{
+    const struct iml_stream stream = {.seed = 0, .purpose = IML_PURPOSE_PROBE};
+    struct iml_report report = {0};
+    const struct iml_system system = {.curvature = curvature, .report = &report};
+    iml_stream_normal(&stream, 1, curvature->size, u);
+    iml_scale(curvature->size, 1 / sqrt(iml_norm_squared(curvature->size, u)), u);
+    return iml_power_iterate(&system, IML_PART_DATA, products, u, work);
+}
 
 double iml_residual_scaled(size_t n, const iml_real *diagonal, double damping, double mu,
                            const iml_real *v, const iml_real *r)

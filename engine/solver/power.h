@@ -1,5 +1,5 @@
-/* power.h: the warm-started power iteration behind `step_size: "auto"` (MATH §4). Private to this
- * folder. */
+/* power.h: the warm-started power iteration behind `step_size: "auto"` (MATH §4). Private to the
+ * engine. */
 #ifndef IMLD_ENGINE_SOLVER_POWER_H
 #define IMLD_ENGINE_SOLVER_POWER_H
 

@@ -1,6 +1,8 @@
 /* gate.c: the gate of a run: its options, the facts that the trainer alone knows, what it keeps
  * (MATH §5.6). */
+#include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/trainer/run.h"
@@ -24,19 +26,74 @@ static bool promises_positive(const struct iml_meta_options *meta)
            meta->solver.kind == iml_solver_kind_find("cg");
 }
 
+static struct iml_note *add_note(struct iml_trainer *self, const char *kind, const char *mend)
+{
+    assert(self->note_count < IML_NOTES_MAX);
+    struct iml_note *note = &self->notes[self->note_count++];
+    *note = (struct iml_note){.kind = kind, .mend = mend};
+    return note;
+}
+
+/* The number that a failure is about. */
+static double number_of(enum iml_failure failure, const struct iml_gate_facts *facts)
+{
+    const double numbers[] = {
+        [IML_FAILURE_NONE] = 0,
+        [IML_FAILURE_NOT_FINITE] = facts->norm,
+        [IML_FAILURE_NOT_POSITIVE] = facts->vq,
+        [IML_FAILURE_RESIDUAL] = facts->residual,
+        [IML_FAILURE_COSINE] = facts->cosine,
+        [IML_FAILURE_NORM] = facts->norm,
+    };
+    return numbers[failure];
+}
+
+/* The first failure of a run, and the skip after which λ may be locked. */
+static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict *verdict,
+                        const struct iml_gate_facts *facts)
+{
+    static const char *const actions[] = {[IML_ON_FAILURE_USE] = "it was used",
+                                          [IML_ON_FAILURE_IDENTITY] = "q = v was taken",
+                                          [IML_ON_FAILURE_SKIP] = "λ stayed as it was"};
+    const unsigned long long update = self->state->update + 1;
+    if (verdict->is_first) {
+        struct iml_note *note = add_note(self, "estimate_failed",
+                                         "the rows meta/failed and meta/skipped tell of each later "
+                                         "failure; this event comes once");
+        (void)snprintf(note->what, sizeof note->what,
+                       "the estimate of update %llu failed, %s (%g): %s", update,
+                       iml_failure_name(verdict->failure), number_of(verdict->failure, facts),
+                       actions[verdict->action]);
+    }
+    if (verdict->is_stalled) {
+        struct iml_note *note = add_note(
+            self, "warning",
+            "what failed may fail for ever, since a skipped update changes nothing: take "
+            "meta.solver.precondition \"l2\" or step_size \"auto\", the solver \"auto\", or "
+            "bound the coefficients by meta.knowledge.clamp");
+        (void)snprintf(
+            note->what, sizeof note->what,
+            "%llu updates in a row were skipped, the last one update %llu: λ stands still",
+            (unsigned long long)self->state->gate.skipped_in_a_row, update);
+    }
+}
+
 struct iml_gate_verdict iml_run_judge(struct iml_trainer *self, struct iml_gate_facts *facts)
 {
     const struct iml_meta_options *meta = &self->options.meta;
     const struct iml_gate_options options = {.on_failure = meta->on_failure,
                                              .residual_below = bound(&meta->residual_below),
                                              .cosine_above = bound(&meta->cosine_above),
-                                             .norm_below = bound(&meta->norm_below)};
+                                             .norm_below = bound(&meta->norm_below),
+                                             .stalled_after = meta->stalled_after};
     facts->promises_positive = promises_positive(meta);
     facts->cosine = nan("");
-    if (self->previous && facts->is_finite) {
+    if (facts->is_finite) {
         const size_t size = self->knowledge.size;
         facts->cosine = iml_cosine(size, self->hypergradient, self->previous);
         memcpy(self->previous, self->hypergradient, size * sizeof *self->previous);
     }
-    return iml_gate_judge(&options, &self->state->gate, facts);
+    const struct iml_gate_verdict verdict = iml_gate_judge(&options, &self->state->gate, facts);
+    tell_events(self, &verdict, facts);
+    return verdict;
 }

@@ -1,9 +1,11 @@
 /* inner.c: one step on θ (MATH §6): batch, gradient of the regularized loss, optimizer. */
+#include "base/clock.h"
 #include "engine/trainer/run.h"
 
 enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error)
 {
     struct iml_state *state = self->state;
+    const double began = imld_ticks_seconds();
     const size_t rows = self->options.inner.batch;
     struct iml_batch batch;
     struct iml_batch_result result;
@@ -25,5 +27,6 @@ enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error)
     state->seen_correct += result.correct;
     state->seen_steps++;
     state->step++;
+    self->inner_seconds += imld_ticks_seconds() - began;
     return IML_OK;
 }

@@ -58,9 +58,7 @@ static void lay_out_meta(struct iml_trainer *self)
     iml_knowledge_layout(&self->knowledge, &meta->knowledge, self->net, arena);
     self->hypergradient = iml_arena_take(arena, self->knowledge.size, sizeof *self->hypergradient);
     self->lambda_change = iml_arena_take(arena, self->knowledge.size, sizeof *self->lambda_change);
-    self->previous = meta->cosine_above.is_asked
-                         ? iml_arena_take(arena, self->knowledge.size, sizeof *self->previous)
-                         : NULL;
+    self->previous = iml_arena_take(arena, self->knowledge.size, sizeof *self->previous);
     iml_optimizer_layout(&self->meta_optimizer, &meta->optimizer, self->knowledge.size, arena);
     if (!iml_run_keeps_q(self)) iml_arena_part(arena, "solver"); /* else a checkpoint holds it */
     self->q = iml_arena_take(arena, parameters, sizeof *self->q);
@@ -119,6 +117,7 @@ enum iml_code iml_run_layout_work(struct iml_trainer *self, struct iml_error *er
 {
     lay_out_training(self);
     if (self->methods->is_meta) lay_out_meta(self);
+    if (self->methods->is_meta) iml_diagnose_layout(self, &self->work);
     return lay_out_evaluators(self, error);
 }
 

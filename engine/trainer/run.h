@@ -6,6 +6,7 @@
 #include "engine/data/sampler.h"
 #include "engine/data/set.h"
 #include "engine/data/split.h"
+#include "engine/trainer/diagnose.h"
 #include "engine/trainer/images.h"
 #include "engine/trainer/metrics.h"
 
@@ -18,7 +19,8 @@ struct iml_state {
     uint64_t seen_steps, seen_correct; /* since the last evaluation: steps, right answers, Σ loss */
     double seen_loss;
     double first_loss, last_loss;
-    struct iml_gate_state gate; /* iml, where the job has a gate or a policy of its own */
+    struct iml_gate_state gate; /* iml; state where the job has a gate or a policy of its own */
+    struct iml_window q_norms;  /* iml: ‖q‖ of the last finite estimates */
     double last_gain; /* iml: |∇λL·Δλ| of the last update that moved λ, to first order what it
                          changes the validation loss by (MATH §6); NaN before */
     /* iml, a relative gradient norm: what it is relative to, of step 0 or the last update; NaN
@@ -71,6 +73,9 @@ struct iml_trainer {
 
     struct iml_artifact *artifacts; /* of the last step or evaluation; NULL: this run makes none */
     size_t artifact_count;
+    struct iml_note notes[IML_NOTES_MAX]; /* of the last step */
+    size_t note_count;
+    double inner_seconds; /* of inner steps since the last update; NaN: not known of all of them */
 
     /* work, of trainers with λ */
     struct iml_knowledge knowledge;
@@ -81,7 +86,8 @@ struct iml_trainer {
     iml_real *v, *q;                 /* P */
     iml_real *hypergradient;         /* M */
     iml_real *lambda_change;         /* M: Δλ of the update at hand */
-    iml_real *previous;              /* M: the last finite one; NULL: no cosine is asked */
+    iml_real *previous;              /* M: the last finite one; 0 before */
+    struct iml_diagnosis diagnosis;
 };
 
 /* run.c: plans (both arenas measuring) or takes all memory; the same code does both. */
@@ -112,9 +118,22 @@ struct iml_mode iml_curvature_mode(const struct iml_trainer *self);
 IML_MUST_USE enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error);
 
 /* gate.c: the job's bounds and policy; whether they are other than the default, and so have state
- * to keep; the verdict on an estimate, whose residual, v·q and norm the facts hold. */
+ * to keep; the verdict on an estimate, whose residual, v·q and norm the facts hold (their cosine is
+ * added), and the notes that it is worth. */
 bool iml_run_has_gate(const struct iml_trainer *self);
 struct iml_gate_verdict iml_run_judge(struct iml_trainer *self, struct iml_gate_facts *facts);
+
+/* update.c: v = ∇θ L_V on the validation batch of that pass, no weights, no regularizer; the loss
+ * there. */
+IML_MUST_USE enum iml_code iml_find_v(struct iml_trainer *self, uint32_t pass, iml_real *v,
+                                      double *loss, struct iml_error *error);
+
+/* update.c: the job's matrix, linearized at the curvature batch of that pass until the curvature
+ * evaluator's next use; gradient (P, or NULL) receives ∇θ L_T there. */
+IML_MUST_USE enum iml_code iml_find_curvature(struct iml_trainer *self, uint32_t pass,
+                                              iml_real *gradient,
+                                              const struct iml_curvature **curvature,
+                                              struct iml_error *error);
 
 /* update.c: one update of λ (MATH §1), its rows; θ stays as it is. */
 IML_MUST_USE enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows,

@@ -34,6 +34,7 @@ static const struct scalar scalars[] = {
     {"state/steps_left",        offsetof(struct iml_state, steps_left),        IML_ITEM_U64, META_RUNS},
     {"state/is_warm",           offsetof(struct iml_state, is_warm),           IML_ITEM_U64, META_RUNS},
     {"state/last_gain",         offsetof(struct iml_state, last_gain),         IML_ITEM_F64, META_RUNS},
+    {"state/q_norms_seen",      offsetof(struct iml_state, q_norms.seen),      IML_ITEM_U64, META_RUNS},
     {"state/monitored_norm",    offsetof(struct iml_state, monitored_norm),    IML_ITEM_F64, RELATIVE_RUNS},
     {"state/gate/failures",         offsetof(struct iml_state, gate.failures),         IML_ITEM_U64, GATED_RUNS},
     {"state/gate/skipped_in_a_row", offsetof(struct iml_state, gate.skipped_in_a_row), IML_ITEM_U64, GATED_RUNS},
@@ -50,9 +51,10 @@ void iml_state_initialize(struct iml_trainer *self)
                                       .last_gain = nan("")};
     iml_net_initialize(self->net, self->options.seed, self->theta);
     if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
-    if (self->methods->is_meta) iml_knowledge_initialize(&self->knowledge);
-    if (self->previous) /* no direction: its cosine is not known */
-        memset(self->previous, 0, self->knowledge.size * sizeof *self->previous);
+    if (!self->methods->is_meta) return;
+    iml_knowledge_initialize(&self->knowledge);
+    /* no direction: its cosine is not known */
+    memset(self->previous, 0, self->knowledge.size * sizeof *self->previous);
     if (iml_run_keeps_q(self)) memset(self->q, 0, iml_net_parameters(self->net) * sizeof *self->q);
 }
 
@@ -83,7 +85,6 @@ static enum iml_code register_scalars(struct iml_trainer *self, struct iml_error
     return code;
 }
 
-/* A job without a gate keeps the items it always had: its checkpoints stay readable. */
 static enum iml_code register_gate(struct iml_trainer *self, struct iml_error *error)
 {
     const struct iml_item norms = {.name = "state/gate/norms",
@@ -91,15 +92,24 @@ static enum iml_code register_gate(struct iml_trainer *self, struct iml_error *e
                                    .rank = 1,
                                    .shape = {IML_WINDOW_MAX},
                                    .data = self->state->gate.norms.values};
-    const struct iml_item previous = {.name = "state/gate/previous",
+    return iml_run_has_gate(self) ? iml_registry_add(&self->registry, &norms, error) : IML_OK;
+}
+
+/* What an update compares itself with: the hypergradient before it, and the last norms of q. */
+static enum iml_code register_past(struct iml_trainer *self, struct iml_error *error)
+{
+    const struct iml_item previous = {.name = "state/previous_hypergradient",
                                       .type = IML_ITEM_REAL,
                                       .rank = 1,
                                       .shape = {self->knowledge.size},
                                       .data = self->previous};
-    if (!iml_run_has_gate(self)) return IML_OK;
-    const enum iml_code code = iml_registry_add(&self->registry, &norms, error);
-    if (code != IML_OK || !self->previous) return code;
-    return iml_registry_add(&self->registry, &previous, error);
+    const struct iml_item q_norms = {.name = "state/q_norms",
+                                     .type = IML_ITEM_F64,
+                                     .rank = 1,
+                                     .shape = {IML_WINDOW_MAX},
+                                     .data = self->state->q_norms.values};
+    const enum iml_code code = iml_registry_add(&self->registry, &previous, error);
+    return code == IML_OK ? iml_registry_add(&self->registry, &q_norms, error) : code;
 }
 
 static enum iml_code register_meta(struct iml_trainer *self, struct iml_error *error)
@@ -111,6 +121,7 @@ static enum iml_code register_meta(struct iml_trainer *self, struct iml_error *e
         code = iml_optimizer_register(&self->meta_optimizer, "optimizer/knowledge/",
                                       is_theta_shaped ? self->net : NULL, registry, error);
     if (code == IML_OK) code = iml_solver_register(&self->solver, self->net, registry, error);
+    if (code == IML_OK) code = register_past(self, error);
     if (code == IML_OK) code = register_gate(self, error);
     if (code == IML_OK && iml_run_keeps_q(self))
         code = iml_net_register(self->net, registry, "state/q/", "", self->q, error);

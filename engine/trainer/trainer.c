@@ -41,6 +41,7 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
     self->methods = options->kind->methods;
     self->facts = *facts;
     self->options.data.set = self->facts.name;
+    self->inner_seconds = nan("");
     enum iml_code code = iml_run_check(self, error);
     if (code != IML_OK) return code;
     struct iml_net_options net = {.inputs = facts->channels * facts->height * facts->width,
@@ -157,7 +158,7 @@ enum iml_code iml_trainer_step(struct iml_trainer *trainer, struct iml_rows *row
                                struct iml_error *error)
 {
     rows->count = 0;
-    trainer->artifact_count = 0;
+    trainer->artifact_count = trainer->note_count = 0;
     if (trainer->methods->is_finished(trainer))
         return iml_error_set(error, IML_ERROR_CONFLICT, "the run has done all its steps");
     return trainer->methods->step(trainer, rows, error);
@@ -168,7 +169,7 @@ enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows 
 {
     struct iml_state *state = trainer->state;
     rows->count = 0;
-    trainer->artifact_count = 0;
+    trainer->artifact_count = trainer->note_count = 0;
     enum iml_code code = IML_OK;
     if (state->seen_steps > 0) {
         const double steps = (double)state->seen_steps;
@@ -197,6 +198,12 @@ const struct iml_artifact *iml_trainer_artifacts(const struct iml_trainer *train
 {
     *count = trainer->artifact_count;
     return trainer->artifacts;
+}
+
+const struct iml_note *iml_trainer_notes(const struct iml_trainer *trainer, size_t *count)
+{
+    *count = trainer->note_count;
+    return trainer->notes;
 }
 
 struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer)
@@ -231,6 +238,7 @@ enum iml_code iml_trainer_restored(struct iml_trainer *trainer, struct iml_error
 {
     const bool is_meta = trainer->methods->is_meta;
     forget_orders(trainer);
+    trainer->inner_seconds = nan("");
     if (is_meta) iml_knowledge_refresh(&trainer->knowledge);
     if (trainer->state->is_evaluation_due <= 1 && (!is_meta || trainer->state->is_warm <= 1))
         return IML_OK;

@@ -3,41 +3,57 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "engine/core/vector.h"
+#include "engine/trainer/diagnose.h"
 #include "engine/trainer/run.h"
+
+enum { Q_NORMS = 10 /* updates whose ‖q‖ is held against each other (MATH §5.3) */ };
 
 /* What the rows of an update tell. */
 struct estimate {
     struct iml_report report;
     double validation_loss;
-    double v_norm, q_norm, remaining, remaining_ratio, gradient_norm;
+    double v_norm, q_norm, remaining, remaining_ratio, gradient_norm, cosine;
+    double seconds; /* of the update, diagnostics left out */
     enum iml_failure failure;
+    bool is_skipped;
 };
 
-/* v = ∇θ L_V: no weights, no regularizer. */
-static enum iml_code find_v(struct iml_trainer *self, struct estimate *estimate,
-                            struct iml_error *error)
+enum iml_code iml_find_v(struct iml_trainer *self, uint32_t pass, iml_real *v, double *loss,
+                         struct iml_error *error)
 {
     const size_t rows = self->options.meta.validation_batch;
     struct iml_batch batch;
     struct iml_batch_result result;
     if (rows < self->validation.count)
-        iml_sampler_head(&self->validation_order, self->state->update, rows, self->maker.places);
+        iml_sampler_head(&self->validation_order, pass, rows, self->maker.places);
     else
         iml_batch_place_run(&self->maker, 0, rows);
     enum iml_code code = iml_batch_make(&self->maker, &self->validation, rows, &batch, error);
     batch.mode = iml_evaluation_mode(self);
     if (code == IML_OK)
-        code = iml_gradient(self->curvature, self->theta, &batch, NULL, self->v, &result, error);
-    if (code != IML_OK) return code;
-    estimate->validation_loss = result.loss;
-    estimate->v_norm = sqrt(iml_norm_squared(iml_net_parameters(self->net), self->v));
-    return IML_OK;
+        code = iml_gradient(self->curvature, self->theta, &batch, NULL, v, &result, error);
+    if (code == IML_OK) *loss = result.loss;
+    return code;
 }
 
-static enum iml_code cancelled(struct iml_error *error)
+enum iml_code iml_find_curvature(struct iml_trainer *self, uint32_t pass, iml_real *gradient,
+                                 const struct iml_curvature **curvature, struct iml_error *error)
 {
-    return iml_error_set(error, IML_ERROR_CANCELLED, "the update was cancelled");
+    const size_t rows = self->options.meta.curvature_batch;
+    struct iml_batch batch;
+    struct iml_batch_result result;
+    iml_sampler_head(&self->curvature_order, pass, rows, self->maker.places);
+    enum iml_code code = iml_batch_make(&self->maker, &self->train, rows, &batch, error);
+    batch.mode = iml_curvature_mode(self);
+    batch.mode.dropout.pass = pass;
+    if (code == IML_OK)
+        code = iml_linearize(self->curvature, self->theta, &batch, self->knowledge.diagonal,
+                             gradient, &result, curvature, error);
+    if (code == IML_OK)
+        *curvature = iml_linearized(self->curvature, self->options.meta.curvature_kind);
+    return code;
 }
 
 /* |q·g| over what the last move of λ gained; NaN where none has, or nothing. */
@@ -47,29 +63,21 @@ static double remaining_ratio(double last_gain, double remaining)
 }
 
 /* q ≈ H⁻¹v, and q·g with g = ∇θ L_T on the same batch: no product more (MATH §6). */
-static enum iml_code find_q(struct iml_trainer *self, struct estimate *estimate,
-                            struct iml_error *error)
+static enum iml_code find_q(struct iml_trainer *self, const struct iml_curvature *curvature,
+                            struct estimate *estimate, struct iml_error *error)
 {
-    const size_t rows = self->options.meta.curvature_batch;
     const size_t parameters = iml_net_parameters(self->net);
-    const struct iml_curvature *curvature = NULL;
-    struct iml_batch batch;
-    struct iml_batch_result result;
-    iml_sampler_head(&self->curvature_order, self->state->update, rows, self->maker.places);
-    enum iml_code code = iml_batch_make(&self->maker, &self->train, rows, &batch, error);
-    batch.mode = iml_curvature_mode(self);
-    if (code == IML_OK)
-        code = iml_linearize(self->curvature, self->theta, &batch, self->knowledge.diagonal,
-                             self->gradient, &result, &curvature, error);
-    if (code != IML_OK) return code;
-    curvature = iml_linearized(self->curvature, self->options.meta.curvature_kind);
     iml_solver_draw(&self->solver, self->options.seed, (uint32_t)self->state->update);
     iml_solver_solve(&self->solver, curvature, self->v, self->q, &estimate->report);
     if (estimate->report.end == IML_END_CANCELLED || iml_curvature_is_cancelled(curvature))
-        return cancelled(error);
+        return iml_error_set(error, IML_ERROR_CANCELLED, "the update was cancelled");
+    estimate->v_norm = sqrt(iml_norm_squared(parameters, self->v));
     estimate->q_norm = sqrt(iml_norm_squared(parameters, self->q));
     estimate->remaining = iml_dot(parameters, self->q, self->gradient);
     estimate->remaining_ratio = remaining_ratio(self->state->last_gain, estimate->remaining);
+    if (isfinite(estimate->q_norm)) iml_window_add(&self->state->q_norms, estimate->q_norm);
+    iml_knowledge_pull(&self->knowledge, self->theta, self->q, self->hypergradient);
+    estimate->gradient_norm = sqrt(iml_norm_squared(self->knowledge.size, self->hypergradient));
     return IML_OK;
 }
 
@@ -78,6 +86,28 @@ static bool is_finite(const struct estimate *estimate)
 {
     return isfinite(estimate->v_norm) && isfinite(estimate->q_norm) &&
            isfinite(estimate->gradient_norm) && estimate->report.end != IML_END_NOT_FINITE;
+}
+
+/* One value that is not finite would stay in the optimizer's moments for ever (MATH §5.6). */
+static enum iml_on_failure judge(struct iml_trainer *self, struct estimate *estimate)
+{
+    const struct iml_report *report = &estimate->report;
+    struct iml_gate_facts facts = {
+        .is_finite = is_finite(estimate),
+        .vq = iml_dot(iml_net_parameters(self->net), self->v, self->q),
+        .residual = report->residual_kind == IML_RESIDUAL_NONE ? nan("") : report->residual,
+        .norm = estimate->gradient_norm};
+    const struct iml_gate_verdict verdict = iml_run_judge(self, &facts);
+    estimate->failure = verdict.failure;
+    estimate->cosine = facts.cosine;
+    return verdict.action;
+}
+
+/* q = v in place of the estimate; false: it is not finite either. */
+static bool pull_identity(struct iml_trainer *self)
+{
+    iml_knowledge_pull(&self->knowledge, self->theta, self->v, self->hypergradient);
+    return isfinite(iml_norm_squared(self->knowledge.size, self->hypergradient));
 }
 
 /* Moves λ, and keeps what that gains to first order, |∇λL·Δλ| (MATH §6). */
@@ -114,16 +144,11 @@ static double mean_coefficient(const struct iml_knowledge *knowledge)
     return sum / (double)knowledge->size;
 }
 
-static void tell(const struct iml_trainer *self, const struct estimate *estimate, bool is_skipped,
-                 struct iml_rows *rows)
+static void tell_report(const struct iml_report *report, struct iml_rows *rows)
 {
-    const struct iml_report *report = &estimate->report;
-    iml_rows_add(rows, IML_METRIC_GRADIENT_NORM, estimate->gradient_norm);
-    iml_rows_add(rows, IML_METRIC_META_VALIDATION_LOSS, estimate->validation_loss);
-    iml_rows_add(rows, IML_METRIC_META_FAILED, estimate->failure);
-    iml_rows_add(rows, IML_METRIC_META_SKIPPED, is_skipped);
-    iml_rows_add_known(rows, IML_METRIC_META_STALLED, stalled_share(&self->meta_optimizer));
     iml_rows_add(rows, IML_METRIC_SOLVER_PRODUCTS, report->products);
+    iml_rows_add(rows, IML_METRIC_SOLVER_BYTES, (double)report->bytes);
+    iml_rows_add(rows, IML_METRIC_SOLVER_SECONDS, report->seconds);
     if (report->residual_kind != IML_RESIDUAL_NONE)
         iml_rows_add(rows, IML_METRIC_SOLVER_RESIDUAL, report->residual);
     iml_rows_add_known(rows, IML_METRIC_SOLVER_STEP_SIZE, report->step_size);
@@ -132,45 +157,51 @@ static void tell(const struct iml_trainer *self, const struct estimate *estimate
     iml_rows_add_known(rows, IML_METRIC_SOLVER_SMALLEST_EIGENVALUE, report->smallest_eigenvalue);
     iml_rows_add_known(rows, IML_METRIC_SOLVER_LARGEST_EIGENVALUE, report->largest_eigenvalue);
     iml_rows_add_known(rows, IML_METRIC_SOLVER_CONDITION, report->condition);
+}
+
+static void tell(const struct iml_trainer *self, const struct estimate *estimate,
+                 struct iml_rows *rows)
+{
+    const double seconds = estimate->seconds;
+    iml_rows_add(rows, IML_METRIC_GRADIENT_NORM, estimate->gradient_norm);
+    iml_rows_add(rows, IML_METRIC_META_VALIDATION_LOSS, estimate->validation_loss);
+    iml_rows_add_known(rows, IML_METRIC_META_COSINE, estimate->cosine);
+    iml_rows_add(rows, IML_METRIC_META_FAILED, estimate->failure);
+    iml_rows_add(rows, IML_METRIC_META_SKIPPED, estimate->is_skipped);
+    iml_rows_add_known(rows, IML_METRIC_META_STALLED, stalled_share(&self->meta_optimizer));
+    iml_rows_add(rows, IML_METRIC_META_SECONDS, seconds);
+    iml_rows_add_known(rows, IML_METRIC_META_SHARE_OF_STEP,
+                       seconds / (seconds + self->inner_seconds));
+    tell_report(&estimate->report, rows);
     iml_rows_add(rows, IML_METRIC_SOLVER_Q_NORM, estimate->q_norm);
+    iml_rows_add_known(rows, IML_METRIC_SOLVER_Q_NORM_VARIANCE,
+                       iml_window_relative_variance(&self->state->q_norms, Q_NORMS));
     iml_rows_add(rows, IML_METRIC_INNER_REMAINING, estimate->remaining);
     iml_rows_add_known(rows, IML_METRIC_INNER_REMAINING_RATIO, estimate->remaining_ratio);
     iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT, mean_coefficient(&self->knowledge));
 }
 
-static struct iml_gate_verdict judge(struct iml_trainer *self, const struct estimate *estimate)
-{
-    const struct iml_report *report = &estimate->report;
-    struct iml_gate_facts facts = {
-        .is_finite = is_finite(estimate),
-        .vq = iml_dot(iml_net_parameters(self->net), self->v, self->q),
-        .residual = report->residual_kind == IML_RESIDUAL_NONE ? nan("") : report->residual,
-        .norm = estimate->gradient_norm};
-    return iml_run_judge(self, &facts);
-}
-
-/* q = v in place of the estimate; false: it is not finite either. */
-static bool pull_identity(struct iml_trainer *self)
-{
-    iml_knowledge_pull(&self->knowledge, self->theta, self->v, self->hypergradient);
-    return isfinite(iml_norm_squared(self->knowledge.size, self->hypergradient));
-}
-
 enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct iml_error *error)
 {
+    const double began = imld_ticks_seconds();
+    const uint32_t update = (uint32_t)self->state->update;
+    const struct iml_curvature *curvature = NULL;
     struct estimate estimate = {0};
-    enum iml_code code = find_v(self, &estimate, error);
-    if (code == IML_OK) code = find_q(self, &estimate, error);
+    enum iml_code code = iml_find_v(self, update, self->v, &estimate.validation_loss, error);
+    if (code == IML_OK) code = iml_find_curvature(self, update, self->gradient, &curvature, error);
+    if (code == IML_OK) code = find_q(self, curvature, &estimate, error);
     if (code != IML_OK) return code;
-    iml_knowledge_pull(&self->knowledge, self->theta, self->q, self->hypergradient);
-    estimate.gradient_norm = sqrt(iml_norm_squared(self->knowledge.size, self->hypergradient));
-    /* one value that is not finite would stay in the optimizer's moments for ever (MATH §5.6) */
-    const struct iml_gate_verdict verdict = judge(self, &estimate);
-    bool is_skipped = verdict.action == IML_ON_FAILURE_SKIP;
-    if (verdict.action == IML_ON_FAILURE_IDENTITY) is_skipped = !pull_identity(self);
-    estimate.failure = verdict.failure;
-    if (!is_skipped) move_lambda(self);
+    const enum iml_on_failure action = judge(self, &estimate);
+    const double looked = imld_ticks_seconds(); /* before λ moves, and H's diagonal with it */
+    code = iml_diagnose(self, curvature, &estimate.report, rows, error);
+    if (code != IML_OK) return code;
+    const double moved = imld_ticks_seconds();
+    estimate.is_skipped = action == IML_ON_FAILURE_SKIP;
+    if (action == IML_ON_FAILURE_IDENTITY) estimate.is_skipped = !pull_identity(self);
+    if (!estimate.is_skipped) move_lambda(self);
     self->state->update++;
-    tell(self, &estimate, is_skipped, rows);
+    estimate.seconds = looked - began + (imld_ticks_seconds() - moved);
+    tell(self, &estimate, rows);
+    self->inner_seconds = 0;
     return IML_OK;
 }

@@ -128,6 +128,12 @@ struct iml_residuals iml_residuals_measure(const struct iml_curvature *curvature
                                            double mu, const iml_real *v, const iml_real *q,
                                            iml_real *r);
 
+/* μ̂_A: an estimate of ‖A‖₂ from below, A = H − D, by `products` products of a power iteration from
+ * a fixed direction; u and work (P each) are overwritten. Not finite where a product is not, and
+ * after a cancel. */
+double iml_data_curvature(const struct iml_curvature *curvature, unsigned products, iml_real *u,
+                          iml_real *work);
+
 /* The second number from a residual r at hand; diagonal may be NULL. */
 double iml_residual_scaled(size_t n, const iml_real *diagonal, double damping, double mu,
                            const iml_real *v, const iml_real *r);

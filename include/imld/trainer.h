@@ -81,6 +81,39 @@ struct iml_meta_options {
     struct iml_solver_options solver;
     enum iml_on_failure on_failure; /* what is done with an estimate that fails (MATH §5.6) */
     struct iml_bound residual_below, cosine_above, norm_below; /* see struct iml_gate_options */
+    unsigned stalled_after; /* skips in a row until the warning; 0: 10 */
+};
+
+/* Looks at an estimate beside the update that made it (MATH §5), taken at the first update and at
+ * each whose number, from 1, is a multiple of every_updates; 0: never. What a look tells is in rows
+ * and artifacts; all else keeps its bits. */
+struct iml_residual_look {
+    size_t every_updates;
+};
+struct iml_lens_look {
+    size_t every_updates;
+    unsigned steps; /* m ≥ 2 */
+};
+struct iml_spectrum_look {
+    size_t every_updates;
+    unsigned probes, steps, top; /* see struct iml_spectrum_options */
+};
+struct iml_reference_look {
+    size_t every_updates;
+    size_t max_parameters;  /* up to it the reference is exact, above it by minres */
+    double target_residual; /* of minres */
+    unsigned max_products;  /* of minres */
+};
+struct iml_variance_look {
+    size_t every_updates;
+    size_t pairs; /* r ≥ 2 batch pairs, the update's own among them */
+};
+struct iml_diagnostics_options {
+    struct iml_residual_look residual;
+    struct iml_lens_look lens;
+    struct iml_spectrum_look spectrum;
+    struct iml_reference_look reference;
+    struct iml_variance_look variance;
 };
 
 struct iml_trainer_kind;
@@ -90,8 +123,9 @@ struct iml_trainer_options {
     struct iml_data_options data;
     struct iml_model_options model;
     struct iml_inner_options inner;
-    struct iml_meta_options meta; /* iml only */
-    size_t evaluation_every;      /* supervised: steps; iml: updates */
+    struct iml_meta_options meta;               /* iml only */
+    struct iml_diagnostics_options diagnostics; /* iml only */
+    size_t evaluation_every;                    /* supervised: steps; iml: updates */
     uint32_t seed;
     unsigned threads;
     int nice;                   /* of the helper threads; the run's own thread is the caller's */
@@ -107,6 +141,15 @@ struct iml_row {
 struct iml_rows {
     struct iml_row rows[IML_ROWS_MAX];
     size_t count;
+};
+
+/* What a step has to say in words: an event of the job. */
+#define IML_NOTES_MAX 4
+#define IML_NOTE_TEXT_MAX 160
+struct iml_note {
+    const char *kind;             /* "estimate_failed" or "warning", a string literal */
+    char what[IML_NOTE_TEXT_MAX]; /* the fact with its numbers */
+    const char *mend;             /* what to do about it; a string literal */
 };
 
 /* What a step or an evaluation measured that is more than a number a step: a curve, a spectrum, a
@@ -183,6 +226,10 @@ IML_MUST_USE enum iml_code iml_trainer_evaluate_state(struct iml_trainer *traine
 /* The artifacts that the last call of step or evaluate made; count may be 0. Borrowed until the
  * next call of either. At most one of a name; it belongs to the step that progress tells. */
 const struct iml_artifact *iml_trainer_artifacts(const struct iml_trainer *trainer, size_t *count);
+
+/* The notes of the last step; count may be 0. Borrowed until the next step or evaluation. A run
+ * that goes on from a checkpoint may say again what it said after it. */
+const struct iml_note *iml_trainer_notes(const struct iml_trainer *trainer, size_t *count);
 
 struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer);
 

@@ -178,6 +178,9 @@ static void test_each_field_reaches_an_option(void **state)
                            " 'momentum': 0.9, 'nesterov': true}, 'solver': {'step_size': 0.5}}}");
     (void)check_each_field("{'algorithm': 'iml', 'data': {'set': 'x'}, 'inner': {'until':"
                            " {'gradient_norm': 0.1, 'remaining_ratio': 2}}}");
+    assert_true(check_each_field("{'algorithm': 'iml', 'data': {'set': 'x'}, 'meta': {'gate': {}},"
+                                 " 'diagnostics': {'lens': {}, 'reference': {}, 'residual': {},"
+                                 " 'spectrum': {}, 'variance': {}}}") >= 40);
     (void)check_each_field("{'algorithm': 'supervised', 'data': {'set': 'x'}, 'model':"
                            " {'activation': 'leaky_relu', 'batch_norm': {}, 'dropout': 0.1}}");
 }

@@ -106,6 +106,53 @@ static void test_identity_takes_q_as_v(void **state)
     outcome_free(identity);
 }
 
+/* The first failure is an event, the third skip in a row (as the job asks) another, and no more. */
+static void test_the_first_failure_and_a_locked_gate_are_told_once(void **state)
+{
+    struct iml_trainer_options options = failing(*state, IML_ON_FAILURE_SKIP);
+    options.meta.stalled_after = 3;
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    struct case_log *log = calloc(1, sizeof *log);
+    assert_non_null(log);
+    size_t failures = 0, warnings = 0;
+    while (case_act(trainer, log)) {
+        size_t notes = 0;
+        const struct iml_note *note = iml_trainer_notes(trainer, &notes);
+        const uint64_t update = iml_trainer_progress(trainer).update;
+        for (size_t i = 0; i < notes; i++) {
+            const bool is_warning = strcmp(note[i].kind, "warning") == 0;
+            if (!is_warning) assert_string_equal(note[i].kind, "estimate_failed");
+            assert_int_equal(update, is_warning ? 3 : 1);
+            assert_non_null(strstr(note[i].what, is_warning ? "3 updates in a row" : "residual"));
+            failures += !is_warning;
+            warnings += is_warning;
+            if (!is_warning) continue;
+            assert_non_null(strstr(note[i].mend, "precondition"));
+            assert_non_null(strstr(note[i].mend, "auto"));
+            assert_non_null(strstr(note[i].mend, "clamp"));
+        }
+    }
+    assert_int_equal(failures, 1);
+    assert_int_equal(warnings, 1);
+    free(log);
+    iml_trainer_close(trainer);
+}
+
+static void test_a_run_that_does_not_fail_tells_nothing(void **state)
+{
+    const struct iml_trainer_options options = case_iml(*state);
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    struct case_log *log = calloc(1, sizeof *log);
+    assert_non_null(log);
+    while (case_act(trainer, log)) {
+        size_t notes = 0;
+        (void)iml_trainer_notes(trainer, &notes);
+        assert_int_equal(notes, 0);
+    }
+    free(log);
+    iml_trainer_close(trainer);
+}
+
 /* Each bound of the state is one that some updates miss and some meet. */
 static void test_a_poisoned_gated_run_goes_on_with_the_same_bits(void **state)
 {
@@ -162,6 +209,8 @@ int main(void)
         cmocka_unit_test(test_a_failure_that_is_used_changes_nothing_but_its_row),
         cmocka_unit_test(test_a_skip_leaves_lambda_and_its_optimizer),
         cmocka_unit_test(test_identity_takes_q_as_v),
+        cmocka_unit_test(test_the_first_failure_and_a_locked_gate_are_told_once),
+        cmocka_unit_test(test_a_run_that_does_not_fail_tells_nothing),
         cmocka_unit_test(test_a_poisoned_gated_run_goes_on_with_the_same_bits),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

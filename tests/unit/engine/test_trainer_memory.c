@@ -51,6 +51,15 @@ static void test_steps_updates_and_evaluations_allocate_nothing(void **state)
     options.inner.steps_per_update = 10;
     options.meta.updates = 3;
     count_steps(options, sets);
+    options = case_iml(sets); /* every look, at every update */
+    options.inner.warmup_steps = 20;
+    options.inner.steps_per_update = 10;
+    options.meta.updates = 3;
+    options.diagnostics = case_looks(1);
+    count_steps(options, sets);
+    options.diagnostics.reference.max_parameters = 1; /* by minres */
+    options.diagnostics.reference.max_products = 30;
+    count_steps(options, sets);
     options = case_supervised(sets);
     options.inner.steps = 50;
     count_steps(options, sets);

@@ -119,6 +119,28 @@ struct iml_trainer_options case_iml_normalized(const struct sets *sets)
     return options;
 }
 
+struct iml_diagnostics_options case_looks(size_t every)
+{
+    return (struct iml_diagnostics_options){
+        .residual = {.every_updates = 1},
+        .lens = {.every_updates = every, .steps = 12},
+        .spectrum = {.every_updates = every, .probes = 2, .steps = 9, .top = 4},
+        .reference = {.every_updates = every, .max_parameters = 2000},
+        .variance = {.every_updates = every, .pairs = 3}};
+}
+
+bool case_is_a_look(const char *metric)
+{
+    static const char *const looks[] = {
+        "lens/",          "spectrum/",          "meta/variance",
+        "meta/mean_cos",  "meta/cosine_to",     "meta/error_to",
+        "meta/reference", "solver/residual_ex", "solver/residual_sc",
+        "solver/q_vari",  "solver/q_mean"};
+    for (size_t i = 0; metric && i < sizeof looks / sizeof looks[0]; i++)
+        if (strncmp(metric, looks[i], strlen(looks[i])) == 0) return true;
+    return false;
+}
+
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel)
 {
     struct iml_trainer *trainer = NULL;
@@ -142,6 +164,15 @@ static void add(struct case_log *log, const char *metric, double value,
         .flags = (uint64_t)progress->is_evaluation_due | (uint64_t)progress->is_finished << 1};
 }
 
+/* Metrics of time: they alone differ from run to run. */
+static bool is_timed(const char *metric)
+{
+    static const char *const names[] = {"meta/seconds", "meta/share_of_step", "solver/seconds"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(metric, names[i]) == 0) return true;
+    return false;
+}
+
 bool case_act(struct iml_trainer *trainer, struct case_log *log)
 {
     const struct iml_progress before = iml_trainer_progress(trainer);
@@ -155,7 +186,8 @@ bool case_act(struct iml_trainer *trainer, struct case_log *log)
     assert_int_equal(code, IML_OK);
     const struct iml_progress after = iml_trainer_progress(trainer);
     for (size_t i = 0; i < rows.count; i++)
-        add(log, rows.rows[i].metric, rows.rows[i].value, &after);
+        if (!is_timed(rows.rows[i].metric))
+            add(log, rows.rows[i].metric, rows.rows[i].value, &after);
     return true;
 }
 

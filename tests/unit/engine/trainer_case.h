@@ -28,9 +28,15 @@ struct iml_trainer_options case_iml_until_ratio(const struct sets *sets);
  * not the default. */
 struct iml_trainer_options case_iml_normalized(const struct sets *sets);
 
+/* Every look, the residual at each update, the others at every so many. */
+struct iml_diagnostics_options case_looks(size_t every);
+
+/* Whether the metric is one that a look tells; NULL is none. */
+bool case_is_a_look(const char *metric);
+
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel);
 
-enum { CASE_ENTRIES_MAX = 2048 };
+enum { CASE_ENTRIES_MAX = 8192 };
 
 /* One row, or (metric NULL) one progress before an action; no padding: compared as bytes. */
 struct case_entry {
@@ -45,7 +51,7 @@ struct case_log {
 };
 
 /* One action: an evaluation if one is due, else a step. false: the run has ended (nothing was
- * done). */
+ * done). Rows of time are not logged. */
 bool case_act(struct iml_trainer *trainer, struct case_log *log);
 
 /* Acts until the run ends, at most `most` times; how often. */
