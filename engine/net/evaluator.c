@@ -10,6 +10,7 @@
 #include "engine/core/gemm.h"
 
 enum {
+    IMAGES = 16,        /* of a row tile of a net of images: best of 4 … 64 for WRN-28-2 */
     ROWS = 64,          /* of a row tile: 64 reach 90 % of the speed of one whole GEMM */
     WEIGHTS = 64,       /* parameter rows of a weight tile */
     WEIGHTS_WIDE = 128, /* the same of a wide layer; 64 and 128 were best in sweeps of three nets */
@@ -29,71 +30,75 @@ void iml_tile_range(size_t n, size_t tiles, size_t i, size_t *first, size_t *cou
     *count = share + (i < larger ? 1 : 0);
 }
 
+void iml_row_tile(size_t rows, size_t tiles, size_t tile_rows, size_t i, size_t *first,
+                  size_t *count)
+{
+    if (tile_rows == 0) {
+        iml_tile_range(rows, tiles, i, first, count);
+        return;
+    }
+    *first = i * tile_rows;
+    *count = rows - *first < tile_rows ? rows - *first : tile_rows;
+}
+
+size_t iml_evaluator_row_tiles(const struct iml_evaluator *self, size_t rows)
+{
+    if (self->tile_rows > 0) return (rows + self->tile_rows - 1) / self->tile_rows;
+    return iml_tile_count(rows, ROWS);
+}
+
 static size_t weight_target(const struct iml_layer *layer)
 {
     return layer->parameter_width > WIDE ? WEIGHTS_WIDE : WEIGHTS;
 }
 
+static size_t weight_tiles_of(const struct iml_evaluator *self, size_t l)
+{
+    const struct iml_layer *layer = &self->net->layers[l];
+    if (layer->kind->has_convolution) return self->memory[l].shard_count;
+    return iml_tile_count(layer->parameter_rows, weight_target(layer));
+}
+
 static void lay_out_weight_tiles(struct iml_evaluator *self, struct iml_arena *arena)
 {
     const struct iml_net *net = self->net;
-    for (size_t l = 0; l < net->layer_count; l++) {
-        const struct iml_layer *layer = &net->layers[l];
-        self->weight_tile_count += iml_tile_count(layer->parameter_rows, weight_target(layer));
-    }
+    for (size_t l = 0; l < net->layer_count; l++)
+        self->weight_tile_count += weight_tiles_of(self, l);
     self->weight_tiles = iml_arena_take(arena, self->weight_tile_count, sizeof *self->weight_tiles);
     if (iml_arena_is_measuring(arena)) return;
     struct iml_weight_tile *tile = self->weight_tiles;
     for (size_t l = 0; l < net->layer_count; l++) {
         const struct iml_layer *layer = &net->layers[l];
-        const size_t tiles = iml_tile_count(layer->parameter_rows, weight_target(layer));
+        const size_t tiles = weight_tiles_of(self, l);
         for (size_t i = 0; i < tiles; i++, tile++) {
-            tile->layer = l;
+            *tile = (struct iml_weight_tile){.layer = l, .first = i, .count = tiles};
+            if (layer->kind->has_convolution) continue;
             iml_tile_range(layer->parameter_rows, tiles, i, &tile->first, &tile->count);
         }
     }
 }
 
-/* rows × width elements; the product was checked in iml_evaluator_new. */
-static iml_real *take(const struct iml_evaluator *self, struct iml_arena *arena, size_t width)
-{
-    return iml_arena_take(arena, self->rows * width, sizeof(iml_real));
-}
-
-static void lay_out_edge(struct iml_evaluator *self, struct iml_arena *arena, size_t l)
-{
-    const struct iml_layer *layer = &self->net->layers[l];
-    struct iml_edge *edge = &self->edges[l + 1];
-    if (layer->kind->is_in_place && l > 0) {
-        *edge = self->edges[l];
-        if (layer->kind->keeps_adjoint && self->wants_products)
-            edge->adjoint = take(self, arena, layer->out);
-        return;
-    }
-    edge->width = layer->out;
-    edge->value = take(self, arena, layer->out);
-    edge->adjoint = take(self, arena, layer->out);
-    if (!self->wants_products) return;
-    edge->tangent = take(self, arena, layer->out);
-    edge->adjoint_tangent = take(self, arena, layer->out);
-}
-
 static void lay_out_memory(struct iml_evaluator *self, struct iml_arena *arena)
 {
     size_t widest = 0;
+    const size_t tiles = iml_evaluator_row_tiles(self, self->rows);
     for (size_t l = 0; l < self->net->layer_count; l++) {
         const struct iml_layer *layer = &self->net->layers[l];
         struct iml_layer_memory *memory = &self->memory[l];
-        if (layer->kind->keeps_rows) memory->kept = take(self, arena, layer->out);
+        const size_t channels = layer->channels;
+        if (layer->kind->keeps_rows)
+            memory->kept = iml_arena_take(arena, self->rows * layer->out, sizeof(iml_real));
         if (!layer->kind->sums) continue;
-        if (layer->out > widest) widest = layer->out;
+        if (channels > widest) widest = channels;
         memory->means =
-            iml_arena_take(arena, (size_t)2 * IML_PHASES * layer->out, sizeof *memory->means);
-        memory->variance = iml_arena_take(arena, layer->out, sizeof *memory->variance);
+            iml_arena_take(arena, (size_t)2 * IML_PHASES * channels, sizeof *memory->means);
+        memory->variance = iml_arena_take(arena, channels, sizeof *memory->variance);
+        if (!layer->kind->sums->keeps_sums) continue;
+        for (size_t i = 0; i < 2; i++)
+            memory->kept_sums[i] =
+                iml_arena_take(arena, tiles * 2 * channels, sizeof *memory->kept_sums[i]);
     }
-    if (widest > 0)
-        self->sums = iml_arena_take(arena, iml_tile_count(self->rows, ROWS) * 2 * widest,
-                                    sizeof *self->sums);
+    if (widest > 0) self->sums = iml_arena_take(arena, tiles * 2 * widest, sizeof *self->sums);
 }
 
 static bool sizes_fit(const struct iml_net *net, size_t rows)
@@ -109,9 +114,23 @@ static bool sizes_fit(const struct iml_net *net, size_t rows)
     return true;
 }
 
-enum iml_code iml_evaluator_new(const struct iml_net *net, size_t rows, bool wants_products,
-                                struct iml_team *team, struct iml_arena *arena,
-                                struct iml_evaluator **evaluator, struct iml_error *error)
+static enum iml_code lay_out(struct iml_evaluator *self, struct iml_arena *arena,
+                             struct iml_error *error)
+{
+    iml_edges_lay_out(self, arena);
+    lay_out_memory(self, arena);
+    self->kept = iml_arena_take(arena, self->rows * self->net->options.outputs, sizeof(iml_real));
+    self->results =
+        iml_arena_take(arena, iml_evaluator_row_tiles(self, self->rows), sizeof *self->results);
+    const enum iml_code code = iml_convolutions_lay_out(self, arena, error);
+    if (code == IML_OK) lay_out_weight_tiles(self, arena);
+    return code;
+}
+
+enum iml_code iml_evaluator_new_for(const struct iml_net *net, size_t rows,
+                                    enum iml_evaluator_use use, struct iml_team *team,
+                                    struct iml_arena *arena, struct iml_evaluator **evaluator,
+                                    struct iml_error *error)
 {
     *evaluator = NULL;
     if (!sizes_fit(net, rows))
@@ -122,26 +141,35 @@ enum iml_code iml_evaluator_new(const struct iml_net *net, size_t rows, bool wan
     self->net = net;
     self->team = team;
     self->rows = rows;
-    self->wants_products = wants_products;
+    self->use = use;
+    self->wants_products = use == IML_EVALUATOR_PRODUCTS;
     self->is_measured_only = iml_arena_is_measuring(arena);
-    self->edges[0].width = net->options.inputs;
-    for (size_t l = 0; l < net->layer_count; l++) lay_out_edge(self, arena, l);
-    lay_out_memory(self, arena);
-    self->kept = take(self, arena, net->options.outputs);
-    self->results = iml_arena_take(arena, iml_tile_count(rows, ROWS), sizeof *self->results);
-    lay_out_weight_tiles(self, arena);
+    self->tile_rows = iml_net_is_of_images(net) ? IMAGES : 0;
+    assert(self->tile_rows == 0 || !team || iml_team_size(team) <= 1 ||
+           iml_team_size(team) <= net->options.threads);
+    const enum iml_code code = lay_out(self, arena, error);
+    if (code != IML_OK) {
+        iml_evaluator_free(self);
+        return code;
+    }
     *evaluator = self;
     return IML_OK;
 }
 
-void iml_evaluator_free(struct iml_evaluator *evaluator)
+enum iml_code iml_evaluator_new(const struct iml_net *net, size_t rows, bool wants_products,
+                                struct iml_team *team, struct iml_arena *arena,
+                                struct iml_evaluator **evaluator, struct iml_error *error)
 {
-    free(evaluator);
+    return iml_evaluator_new_for(net, rows,
+                                 wants_products ? IML_EVALUATOR_PRODUCTS : IML_EVALUATOR_GRADIENT,
+                                 team, arena, evaluator, error);
 }
 
-size_t iml_evaluator_row_tiles(const struct iml_batch *batch)
+void iml_evaluator_free(struct iml_evaluator *evaluator)
 {
-    return iml_tile_count(batch->rows, ROWS);
+    if (!evaluator) return;
+    iml_convolutions_free(evaluator);
+    free(evaluator);
 }
 
 void iml_evaluator_begin(struct iml_evaluator *self, const struct iml_batch *batch)
@@ -165,7 +193,7 @@ enum iml_code iml_evaluator_cancelled(struct iml_error *error)
 void iml_evaluator_sum(const struct iml_pass *pass, struct iml_batch_result *result)
 {
     *result = (struct iml_batch_result){0};
-    const size_t tiles = iml_evaluator_row_tiles(pass->batch);
+    const size_t tiles = iml_evaluator_row_tiles(pass->evaluator, pass->batch->rows);
     for (size_t i = 0; i < tiles; i++) {
         const struct iml_tile_result *tile = &pass->evaluator->results[i];
         result->loss += tile->loss;
@@ -194,6 +222,7 @@ enum iml_code iml_gradient(struct iml_evaluator *self, const iml_real *theta,
                            struct iml_error *error)
 {
     iml_evaluator_begin(self, batch);
+    assert(self->use != IML_EVALUATOR_VALUES);
     struct iml_pass pass = {
         .evaluator = self, .batch = batch, .theta = theta, .diagonal = diagonal};
     pass.out = gradient;

@@ -11,11 +11,13 @@
 #ifndef IMLD_ENGINE_NET_EVALUATOR_H
 #define IMLD_ENGINE_NET_EVALUATOR_H
 
+#include "engine/net/convolution.h"
 #include "engine/net/graph.h"
 #include "imld/curvature.h"
 
 /* What lies between two layers: rows × width each. An in-place layer's output edge shares its
- * arrays with the input edge; tanh's keeps its own adjoint where products are wanted. */
+ * arrays with the input edge; tanh's keeps its own adjoint where products are wanted, and a fork's
+ * its own adjoints. */
 struct iml_edge {
     size_t width;
     iml_real *value;           /* x, y; of edge 0 NULL: the batch's own inputs */
@@ -30,15 +32,22 @@ struct iml_tile_result {
     size_t correct;
 };
 
+/* Parameter rows of a layer; of one with a convolution: number `first` of its `count` shards, each
+ * a share of the batch's rows. */
 struct iml_weight_tile {
-    size_t layer, first, count; /* parameter rows of the layer */
+    size_t layer, first, count;
 };
 
 /* What a layer keeps of a batch beside its edges; NULL where its kind keeps nothing. */
 struct iml_layer_memory {
-    iml_real *kept;     /* rows × out */
-    iml_real *means;    /* IML_PHASES × 2 × out: by iml_sums_kind */
-    iml_real *variance; /* out */
+    iml_real *kept;       /* rows × out */
+    iml_real *means;      /* IML_PHASES × 2 × channels: by iml_sums_kind */
+    iml_real *variance;   /* channels */
+    double *kept_sums[2]; /* tiles × 2 × channels each: of backward, and of tangent_backward */
+    struct iml_convolution *convolution; /* owned */
+    iml_real *packed_theta[2], *packed_u[2];
+    iml_real *shards; /* shard_count gradients in the convolution's packing */
+    size_t shard_count;
 };
 
 /* A matrix of the linearization at hand. */
@@ -63,6 +72,12 @@ struct iml_evaluator {
     struct iml_tile_result *results; /* one a tile of rows */
     struct iml_weight_tile *weight_tiles;
     size_t weight_tile_count;
+    size_t tile_rows;    /* of a row tile of a net of images; 0: nearly equal tiles of about 64 */
+    size_t convolutions; /* layers that have one, */
+    size_t *convolved;   /* and which */
+    void *scratch;       /* theirs, a stride a worker */
+    size_t stride_bytes;
+    enum iml_evaluator_use use;
     /* the linearization at hand: what products need besides the edges */
     const iml_real *theta, *diagonal;
     struct iml_batch batch;
@@ -95,10 +110,27 @@ bool iml_pass_gradient_weights(const struct iml_pass *pass);     /* out = d∘θ
 bool iml_pass_product_weights(const struct iml_pass *pass);      /* out = d∘u + θ̄̇ */
 bool iml_pass_gauss_newton_weights(const struct iml_pass *pass); /* out = d∘u + J_θᵀ of x̄̇ */
 
+/* Packs the weights (ways without tangents) or the direction of all convolutions (convolutions.c);
+ * false: cancelled. */
+bool iml_pass_pack(const struct iml_pass *pass, bool goes_down);
+/* Adds the shards of all convolutions into out, with d∘x; false: cancelled. */
+bool iml_pass_join_shards(const struct iml_pass *pass, const iml_real *x);
+/* Rows of a batch that belong to a shard: whole multiples of a row tile but for the last. */
+void iml_shard_range(const struct iml_evaluator *self, size_t rows,
+                     const struct iml_weight_tile *shard, size_t *first, size_t *count);
+/* Lays out what lies between the layers (edges.c). */
+void iml_edges_lay_out(struct iml_evaluator *self, struct iml_arena *arena);
+/* Creates the convolutions and lays out their memory; frees them. */
+IML_MUST_USE enum iml_code iml_convolutions_lay_out(struct iml_evaluator *self,
+                                                    struct iml_arena *arena,
+                                                    struct iml_error *error);
+void iml_convolutions_free(struct iml_evaluator *self);
+
 /* What a row of a tile does at the loss (loss_rows.c): first … first + rows − 1 of the batch. */
 struct iml_tile {
     const struct iml_pass *pass;
     size_t index, first, rows;
+    unsigned worker;
 };
 void iml_loss_rows_value(const struct iml_tile *tile);            /* results, losses, logits */
 void iml_loss_rows_backward(const struct iml_tile *tile);         /* the same, and z̄ */
@@ -113,14 +145,16 @@ void iml_settle(const struct iml_pass *pass, size_t layer, enum iml_phase phase,
                 enum iml_phase slot, const double *sums);
 /* Where the means of a phase lie. */
 iml_real *iml_means(const struct iml_evaluator *self, size_t layer, enum iml_phase slot);
+/* Where the tiles' sums of a phase lie. */
+double *iml_sums(const struct iml_evaluator *self, size_t layer, enum iml_phase slot);
 /* True: the layer's means are of this batch. */
 bool iml_needs_sums(const struct iml_pass *pass, size_t layer);
 
 /* Adds the tiles' results in tile order. */
 void iml_evaluator_sum(const struct iml_pass *pass, struct iml_batch_result *result);
 
-/* Row tiles of a batch. */
-size_t iml_evaluator_row_tiles(const struct iml_batch *batch);
+/* Row tiles of a batch of so many rows. */
+size_t iml_evaluator_row_tiles(const struct iml_evaluator *self, size_t rows);
 
 /* IML_ERROR_CANCELLED with its text. */
 enum iml_code iml_evaluator_cancelled(struct iml_error *error);

@@ -7,11 +7,14 @@
 #include "engine/net/loss.h"
 #include "imld/net.h"
 
-/* weight and bias of each linear layer, γ and β of each hidden one */
-#define IML_BLOCKS_MAX ((size_t)2 * (2 * IML_HIDDEN_MAX + 1))
+/* weight and bias, or γ and β, of each layer at most */
+#define IML_BLOCKS_MAX ((size_t)2 * IML_LAYERS_MAX)
+
+struct iml_model_kind;
 
 struct iml_net {
     struct iml_net_options options;
+    const struct iml_model_kind *model;
     const struct iml_loss_kind *loss;
     struct iml_layer layers[IML_LAYERS_MAX];
     size_t layer_count;

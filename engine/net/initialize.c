@@ -10,6 +10,7 @@
 struct fans {
     double in, out;
     double gain; /* of the activation that follows */
+    bool is_convolution;
 };
 
 static double by_fan_in(const struct fans *fans)
@@ -37,6 +38,12 @@ static double xavier_deviation(const struct fans *fans)
     return sqrt(2 / (fans->in + fans->out));
 }
 
+/* FIXMATCH 2.5 */
+static double fan_out_deviation(const struct fans *fans)
+{
+    return fans->is_convolution ? sqrt(2 / fans->out) : xavier_deviation(fans);
+}
+
 struct scheme {
     double (*size)(const struct fans *fans); /* the bound, or the deviation of a normal scheme */
     bool is_normal;
@@ -49,6 +56,7 @@ static const struct scheme schemes[] = {
     [IML_INITIALIZATION_KAIMING_NORMAL] = {.size = kaiming_deviation, .is_normal = true},
     [IML_INITIALIZATION_XAVIER_UNIFORM] = {.size = xavier_bound},
     [IML_INITIALIZATION_XAVIER_NORMAL] = {.size = xavier_deviation, .is_normal = true},
+    [IML_INITIALIZATION_FAN_OUT] = {.size = fan_out_deviation, .is_normal = true},
 };
 
 /* torch.nn.init.calculate_gain; 1 after the last layer. */
@@ -80,11 +88,21 @@ static void draw(const struct scheme *scheme, double size, const struct iml_stre
     }
 }
 
+static struct fans fans_of(const struct iml_net *net, const struct iml_block *weight)
+{
+    const bool is_convolution = weight->rank == 4;
+    const size_t pixels = is_convolution ? weight->shape[2] * weight->shape[3] : 1;
+    return (struct fans){.in = (double)(weight->shape[1] * pixels),
+                         .out = (double)(weight->shape[0] * pixels),
+                         .gain = gain_after(net, weight->layer == net->with_parameters - 1),
+                         .is_convolution = is_convolution};
+}
+
 /* The fans of a bias are those of the weight before it. */
 void iml_net_initialize(const struct iml_net *net, uint32_t seed, iml_real *theta)
 {
-    const struct scheme *scheme = &schemes[net->options.initialization];
-    const size_t last = net->with_parameters - 1;
+    const struct scheme *scheme = &schemes[iml_net_is_of_images(net) ? IML_INITIALIZATION_FAN_OUT
+                                                                     : net->options.initialization];
     size_t kernel = 0; /* the latest */
     for (size_t i = 0; i < net->block_count; i++) {
         const struct iml_block *block = &net->blocks[i];
@@ -92,9 +110,7 @@ void iml_net_initialize(const struct iml_net *net, uint32_t seed, iml_real *thet
             .seed = seed, .purpose = IML_PURPOSE_INITIALIZATION, .index = (uint32_t)i};
         if (block->is_kernel) kernel = i;
         const struct iml_block *weight = &net->blocks[kernel];
-        const struct fans fans = {.in = (double)weight->shape[1],
-                                  .out = (double)weight->shape[0],
-                                  .gain = gain_after(net, weight->layer == last)};
+        const struct fans fans = fans_of(net, weight);
         if (block->is_scale)
             fill(block, theta, 1);
         else if (block->is_kernel || (scheme->has_bias && block->layer == weight->layer))

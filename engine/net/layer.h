@@ -14,6 +14,20 @@
 #include "imld/real.h"
 
 struct iml_layer_kind;
+struct iml_convolution;
+
+/* The form of a row that holds an image: element (c, y, x) lies at ((c / block)·height·width +
+ * y·width + x)·block + c mod block, block a divisor of channels: 1 is NCHW, 8 oneDNN's nChw8c. */
+struct iml_image {
+    size_t channels, height, width;
+    size_t block;
+};
+
+/* Of convolutions and pools: zeros (a convolution) or nothing (a pool) lie `padding` around. */
+struct iml_window {
+    size_t height, width;
+    size_t stride, padding;
+};
 
 /* The four row kernels, by number. */
 enum iml_phase {
@@ -24,11 +38,17 @@ enum iml_phase {
     IML_PHASES
 };
 
-/* A layer of a net. Its part of θ is a matrix of parameter_rows × parameter_width, from `offset`.
- */
+/* A layer of a net: it reads edge `input` and writes the edge that follows it in the graph's order.
+ * Its part of θ is a matrix of parameter_rows × parameter_width, from `offset`. */
 struct iml_layer {
     const struct iml_layer_kind *kind;
-    size_t in, out;
+    char name[48];  /* of a layer with parameters: "linear1", "layer1.0.conv2" */
+    size_t input;   /* edge */
+    size_t second;  /* of kinds with `has_second`: the other edge that it reads */
+    size_t in, out; /* elements of a row */
+    struct iml_image from, to;
+    struct iml_window window;
+    size_t channels; /* of kinds with `sums`: means are taken a channel */
     size_t offset;
     size_t parameter_rows, parameter_width; /* 0: no parameters */
     bool has_bias;
@@ -47,6 +67,13 @@ struct iml_row_pass {
     iml_real *y, *y_dot;
     const iml_real *y_bar, *y_bar_dot;
     iml_real *x_bar, *x_bar_dot; /* NULL: not wanted (the net's input) */
+    /* of kinds with `has_second` */
+    const iml_real *x2, *x2_dot;
+    iml_real *x2_bar, *x2_bar_dot;
+    /* of kinds with `has_convolution` */
+    const struct iml_convolution *convolution;
+    const iml_real *packed_theta[2], *packed_u[2]; /* by enum iml_packing */
+    unsigned worker;
     /* of kinds with `keeps_rows`: rows × out, what forward leaves for the others */
     iml_real *kept;
     size_t first_row; /* of the tile in the batch, and the mode: for forward */
@@ -62,6 +89,12 @@ struct iml_parameter_pass {
     const iml_real *x, *x_dot; /* x_dot NULL: zero */
     const iml_real *y_bar, *y_bar_dot;
     const iml_real *means[IML_PHASES];
+    const double *sums; /* of kinds that keep them: tiles × 2 × channels of the way down at hand */
+    size_t tiles;
+    /* of kinds with `has_convolution`: first and count are then rows of the batch, and out is a
+     * buffer of the task's own in the convolution's packing of gradients */
+    const struct iml_convolution *convolution;
+    unsigned worker;
     iml_real *out;
 };
 
@@ -72,11 +105,14 @@ typedef void iml_parameter_kernel(const struct iml_layer *layer,
 /* What to make means of: the tiles' sums, or nothing but the running statistics. */
 struct iml_settling {
     enum iml_phase phase;
-    size_t rows, tiles;      /* tile i has the rows of iml_tile_range */
-    const double *sums;      /* tiles × 2 × out; NULL: not of this batch, from `running` */
+    size_t rows, tiles;
+    size_t tile_rows;        /* tile i has the rows of iml_row_tile */
+    const double *sums;      /* tiles × 2 × channels; NULL: not of this batch, from `running` */
+    const double *backward;  /* the same of the backward phase; where sums are kept */
     const iml_real *running; /* the layer's own part, mean before variance; where sums is NULL */
-    iml_real *means;         /* 2 × out */
-    iml_real *variance;      /* out: the batch's, unbiased; forward only */
+    const iml_real *theta, *u;
+    iml_real *means;    /* 2 × channels */
+    iml_real *variance; /* channels: the batch's, unbiased; forward only */
 };
 
 /* A kind whose kernels need means over the whole batch. Before each row kernel `gather` sums over
@@ -85,6 +121,8 @@ struct iml_settling {
 struct iml_sums_kind {
     void (*gather[IML_PHASES])(const struct iml_layer *layer, const struct iml_row_pass *pass,
                                double *sums);
+    /* the sums of a way down stay, for the parameter kernels, and are gathered in either mode */
+    bool keeps_sums;
     void (*settle)(const struct iml_layer *layer, const struct iml_settling *settling);
 };
 
@@ -94,6 +132,11 @@ struct iml_layer_kind {
     bool is_in_place;
     /* tangent_backward reads ȳ: x̄ must not lie on it where products are wanted */
     bool keeps_adjoint;
+    /* y is x: the edges share values and tangents, adjoints are apart, and the ways down *add* to
+     * x̄, which a layer above has set: how an edge gets a second reader */
+    bool is_fork;
+    bool has_second;                  /* reads two edges */
+    bool has_convolution;             /* works through convolution.h */
     bool keeps_rows;                  /* forward fills `kept` */
     const struct iml_sums_kind *sums; /* NULL: a row needs no other row */
     /* parameter_rows of a layer with in, out and has_bias; NULL: no parameters */
@@ -107,7 +150,8 @@ struct iml_layer_kind {
 };
 
 extern const struct iml_layer_kind iml_linear, iml_relu, iml_leaky_relu, iml_tanh, iml_batch_norm,
-    iml_dropout;
+    iml_dropout, iml_conv_2d, iml_batch_norm_2d, iml_max_pool, iml_average_pool, iml_add, iml_fork,
+    iml_flatten;
 
 /* All kinds, ending with NULL: what the checker walks. */
 extern const struct iml_layer_kind *const iml_layer_kinds[];
@@ -116,5 +160,18 @@ extern const struct iml_layer_kind *const iml_layer_kinds[];
  * tiles of 100 on two threads wait for the last one, eight of 63 do not (measured: 20 %). */
 size_t iml_tile_count(size_t n, size_t target);
 void iml_tile_range(size_t n, size_t tiles, size_t i, size_t *first, size_t *count);
+
+/* Row tile i of a batch: tiles of tile_rows rows but for the last, or those of iml_tile_range where
+ * tile_rows is 0. */
+void iml_row_tile(size_t rows, size_t tiles, size_t tile_rows, size_t i, size_t *first,
+                  size_t *count);
+
+/* Elements of an image; the place of one of them in a row. */
+size_t iml_image_elements(const struct iml_image *image);
+static inline size_t iml_image_at(const struct iml_image *image, size_t c, size_t y, size_t x)
+{
+    return ((c / image->block * image->height + y) * image->width + x) * image->block +
+           c % image->block;
+}
 
 #endif

@@ -8,110 +8,7 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "engine/net/graph.h"
-
-static const struct iml_layer_kind *const activations[] = {
-    [IML_ACTIVATION_RELU] = &iml_relu,
-    [IML_ACTIVATION_TANH] = &iml_tanh,
-    [IML_ACTIVATION_LEAKY_RELU] = &iml_leaky_relu,
-};
-
-/* Adds the block of `count` elements that follows in θ: tensor of the kind's layer `number`. */
-static void add_block(struct iml_net *net, const char *layer, size_t number, const char *tensor,
-                      const struct iml_block *form)
-{
-    assert(net->block_count < IML_BLOCKS_MAX);
-    struct iml_block *block = &net->blocks[net->block_count++];
-    *block = *form;
-    block->layer = net->with_parameters - 1;
-    (void)snprintf(block->name, sizeof block->name, "%s%zu.%s", layer, number, tensor);
-    block->offset = net->parameters;
-    net->parameters += block->count;
-}
-
-/* The layer that follows. NULL: P does not fit a size_t. */
-static struct iml_layer *add_layer(struct iml_net *net, const struct iml_layer *form)
-{
-    assert(net->layer_count < IML_LAYERS_MAX);
-    struct iml_layer *layer = &net->layers[net->layer_count++];
-    *layer = *form;
-    if (!layer->kind->parameter_rows) return layer;
-    layer->offset = net->parameters;
-    layer->parameter_width = layer->out;
-    layer->parameter_rows = layer->kind->parameter_rows(layer);
-    net->with_parameters++;
-    size_t count = 0, end = 0;
-    if (!iml_size_multiply(layer->parameter_rows, layer->out, &count) ||
-        !iml_size_add(net->parameters, count, &end) || end > SIZE_MAX / sizeof(double))
-        return NULL;
-    return layer;
-}
-
-/* number counts from 1. False: P does not fit a size_t. */
-static bool add_linear(struct iml_net *net, size_t number, size_t in, size_t out)
-{
-    const struct iml_layer form = {
-        .kind = &iml_linear, .in = in, .out = out, .has_bias = net->options.has_bias};
-    if (!add_layer(net, &form)) return false;
-    add_block(net, "linear", number, "weight",
-              &(struct iml_block){.count = in * out,
-                                  .rank = 2,
-                                  .shape = {out, in},
-                                  .is_transposed = true,
-                                  .is_kernel = true});
-    if (form.has_bias)
-        add_block(net, "linear", number, "bias",
-                  &(struct iml_block){.count = out, .rank = 1, .shape = {out}});
-    return true;
-}
-
-static bool add_batch_norm(struct iml_net *net, size_t number, size_t width)
-{
-    const struct iml_layer form = {.kind = &iml_batch_norm,
-                                   .in = width,
-                                   .out = width,
-                                   .epsilon = net->options.epsilon,
-                                   .statistics = net->statistics};
-    if (!add_layer(net, &form)) return false;
-    net->statistics += 2 * width; /* as many as γ and β, which fit */
-    add_block(net, "batch_norm", number, "weight",
-              &(struct iml_block){.count = width, .rank = 1, .shape = {width}, .is_scale = true});
-    add_block(net, "batch_norm", number, "bias",
-              &(struct iml_block){.count = width, .rank = 1, .shape = {width}});
-    return true;
-}
-
-static bool add_hidden(struct iml_net *net, size_t number, size_t in, size_t out)
-{
-    const struct iml_net_options *options = &net->options;
-    if (!add_linear(net, number, in, out)) return false;
-    if (options->has_batch_norm && !add_batch_norm(net, number, out)) return false;
-    (void)add_layer(net, &(struct iml_layer){.kind = activations[options->activation],
-                                             .in = out,
-                                             .out = out,
-                                             .slope = options->slope});
-    if (options->dropout > 0) {
-        size_t words = 0; /* of the layers below: each row draws one a unit */
-        for (size_t i = 0; i + 1 < number; i++) words += options->hidden[i];
-        (void)add_layer(net, &(struct iml_layer){.kind = &iml_dropout,
-                                                 .in = out,
-                                                 .out = out,
-                                                 .rate = options->dropout,
-                                                 .first_word = words});
-    }
-    return true;
-}
-
-static bool describe(struct iml_net *net)
-{
-    const struct iml_net_options *options = &net->options;
-    size_t width = options->inputs;
-    for (size_t i = 0; i < options->hidden_count; i++) {
-        if (!add_hidden(net, i + 1, width, options->hidden[i])) return false;
-        width = options->hidden[i];
-    }
-    return add_linear(net, options->hidden_count + 1, width, options->outputs);
-}
+#include "engine/net/build.h"
 
 /* A GEMM takes its sizes as int: checked here, once. */
 static bool is_width(size_t width)
@@ -119,43 +16,23 @@ static bool is_width(size_t width)
     return width >= 1 && width <= INT_MAX;
 }
 
-/* Written so that a NaN is refused. */
-static enum iml_code check_numbers(const struct iml_net_options *options, struct iml_error *error)
-{
-    if (!(options->dropout >= 0 && options->dropout < 1))
-        return iml_error_set(error, IML_ERROR_ARGUMENT,
-                             "a dropout rate must be 0 or above and below 1, not %g",
-                             options->dropout);
-    if (options->activation == IML_ACTIVATION_LEAKY_RELU &&
-        !(options->slope >= 0 && options->slope <= 1))
-        return iml_error_set(error, IML_ERROR_ARGUMENT,
-                             "the slope of leaky_relu must be 0 to 1, not %g", options->slope);
-    if (options->has_batch_norm && !(options->epsilon > 0))
-        return iml_error_set(error, IML_ERROR_ARGUMENT,
-                             "the epsilon of batch norm must be above 0, not %g", options->epsilon);
-    return IML_OK;
-}
-
 enum iml_code iml_net_new(const struct iml_net_options *options, struct iml_net **net,
                           struct iml_error *error)
 {
     *net = NULL;
-    if (options->hidden_count > IML_HIDDEN_MAX)
-        return iml_error_set(error, IML_ERROR_ARGUMENT,
-                             "a net has at most %d hidden layers, not %zu", IML_HIDDEN_MAX,
-                             options->hidden_count);
-    bool is_possible = is_width(options->inputs) && is_width(options->outputs);
-    for (size_t i = 0; i < options->hidden_count; i++)
-        is_possible = is_possible && is_width(options->hidden[i]);
-    if (!is_possible)
+    const struct iml_model_kind *model = options->model ? options->model : &iml_mlp;
+    if (!is_width(options->inputs) || !is_width(options->outputs))
         return iml_error_set(error, IML_ERROR_ARGUMENT, "a layer's width must be 1 to %d", INT_MAX);
-    const enum iml_code code = check_numbers(options, error);
+    const enum iml_code code = model->check(options, error);
     if (code != IML_OK) return code;
     struct iml_net *self = calloc(1, sizeof *self);
     if (!self) return iml_error_set(error, IML_ERROR_MEMORY, "can't allocate a net");
     self->options = *options;
+    self->model = model;
     self->loss = iml_loss_kind_of(options->loss);
-    if (!describe(self)) {
+    struct iml_builder builder = iml_builder_of(self);
+    model->describe(&builder);
+    if (builder.has_overflow) {
         iml_net_free(self);
         return iml_error_set(error, IML_ERROR_MEMORY, "the number of parameters is too large");
     }
@@ -245,23 +122,25 @@ enum iml_code iml_net_register(const struct iml_net *net, struct iml_registry *r
     return IML_OK;
 }
 
+bool iml_net_is_of_images(const struct iml_net *net)
+{
+    return net->model->is_of_images;
+}
+
 size_t iml_net_statistics(const struct iml_net *net)
 {
     return net->statistics;
 }
 
 /* One of the two tensors of one batch norm layer. */
-static enum iml_code register_tensor(const struct iml_net *net, size_t l, const char *prefix,
+static enum iml_code register_tensor(const struct iml_layer *layer, const char *prefix,
                                      const char *tensor, iml_real *data,
                                      struct iml_registry *registry, struct iml_error *error)
 {
-    const struct iml_layer *layer = &net->layers[l];
-    struct iml_item item = {.type = IML_ITEM_REAL, .rank = 1, .shape = {layer->out}};
+    struct iml_item item = {.type = IML_ITEM_REAL, .rank = 1, .shape = {layer->channels}};
     item.data = data;
-    size_t number = 1;
-    for (size_t i = 0; i < l; i++) number += net->layers[i].kind == layer->kind;
-    const int length = snprintf(item.name, sizeof item.name, "%s%s%zu.%s", prefix,
-                                layer->kind->name, number, tensor);
+    const int length =
+        snprintf(item.name, sizeof item.name, "%s%s.%s", prefix, layer->name, tensor);
     assert(length > 0 && (size_t)length < sizeof item.name);
     return iml_registry_add(registry, &item, error);
 }
@@ -273,10 +152,10 @@ enum iml_code iml_net_register_statistics(const struct iml_net *net, struct iml_
     for (size_t l = 0; l < net->layer_count; l++) {
         const struct iml_layer *layer = &net->layers[l];
         if (!layer->kind->sums) continue;
-        iml_real *mean = statistics + layer->statistics, *variance = mean + layer->out;
-        enum iml_code code = register_tensor(net, l, prefix, "running_mean", mean, registry, error);
+        iml_real *mean = statistics + layer->statistics, *variance = mean + layer->channels;
+        enum iml_code code = register_tensor(layer, prefix, "running_mean", mean, registry, error);
         if (code == IML_OK)
-            code = register_tensor(net, l, prefix, "running_var", variance, registry, error);
+            code = register_tensor(layer, prefix, "running_var", variance, registry, error);
         if (code != IML_OK) return code;
     }
     return IML_OK;

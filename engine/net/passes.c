@@ -1,5 +1,7 @@
 /* passes.c: the passes over weights, each parameter row of each layer over the whole batch; see
- * evaluator.h. */
+ * evaluator.h. Convolutions sum shards of the batch instead, which are then added in order. */
+#include <string.h>
+
 #include "engine/core/vector.h"
 #include "engine/net/evaluator.h"
 
@@ -8,24 +10,43 @@ const iml_real *iml_edge_value(const struct iml_pass *pass, size_t edge)
     return edge == 0 ? pass->batch->inputs : pass->evaluator->edges[edge].value;
 }
 
-static struct iml_parameter_pass weight_pass(const struct iml_pass *pass,
+/* What one of the three passes does: its kernel, and whether it reads adjoint tangents as adjoints
+ * and which sums. */
+struct weights {
+    const struct iml_pass *pass;
+    bool is_second;      /* parameter_tangent_backward */
+    bool is_on_tangents; /* y_bar is y_bar_dot */
+    const iml_real *x;   /* of d∘x */
+};
+
+static struct iml_parameter_pass weight_pass(const struct weights *weights,
                                              const struct iml_weight_tile *tile)
 {
+    const struct iml_pass *pass = weights->pass;
     const struct iml_evaluator *self = pass->evaluator;
-    const struct iml_edge *in = &self->edges[tile->layer], *out = in + 1;
-    struct iml_parameter_pass weights = {
+    const struct iml_layer *layer = &self->net->layers[tile->layer];
+    const struct iml_layer_memory *memory = &self->memory[tile->layer];
+    const struct iml_edge *in = &self->edges[layer->input], *out = &self->edges[tile->layer + 1];
+    struct iml_parameter_pass parameters = {
         .rows = pass->batch->rows,
         .first = tile->first,
         .count = tile->count,
-        .x = iml_edge_value(pass, tile->layer),
+        .x = iml_edge_value(pass, layer->input),
         .x_dot = in->tangent,
-        .y_bar = out->adjoint,
+        .y_bar = weights->is_on_tangents ? out->adjoint_tangent : out->adjoint,
         .y_bar_dot = out->adjoint_tangent,
-        .out = pass->out + self->net->layers[tile->layer].offset,
+        .tiles = iml_evaluator_row_tiles(self, pass->batch->rows),
+        .convolution = memory->convolution,
+        .out = pass->out + layer->offset,
     };
-    for (enum iml_phase phase = 0; self->memory[tile->layer].means && phase < IML_PHASES; phase++)
-        weights.means[phase] = iml_means(self, tile->layer, phase);
-    return weights;
+    for (enum iml_phase phase = 0; memory->means && phase < IML_PHASES; phase++)
+        parameters.means[phase] = iml_means(self, tile->layer, phase);
+    if (layer->kind->sums)
+        parameters.sums =
+            iml_sums(self, tile->layer,
+                     weights->is_second || weights->is_on_tangents ? IML_PHASE_TANGENT_BACKWARD
+                                                                   : IML_PHASE_BACKWARD);
+    return parameters;
 }
 
 /* Adds d∘x on the elements of the tile, which is still in cache. */
@@ -38,59 +59,59 @@ static void add_diagonal(const struct iml_pass *pass, const struct iml_weight_ti
     if (pass->diagonal) iml_add_product(count, pass->diagonal + from, x + from, pass->out + from);
 }
 
-static void gradient_weight_task(void *context, size_t i, unsigned worker)
+/* The shard's rows into its own buffer; more shards than rows: 0. */
+static void sum_shard(const struct weights *weights, const struct iml_weight_tile *shard,
+                      iml_parameter_kernel *kernel, struct iml_parameter_pass *parameters)
 {
-    (void)worker;
-    const struct iml_pass *pass = context;
-    const struct iml_weight_tile *tile = &pass->evaluator->weight_tiles[i];
-    const struct iml_layer *layer = &pass->evaluator->net->layers[tile->layer];
-    const struct iml_parameter_pass weights = weight_pass(pass, tile);
-    layer->kind->parameter_backward(layer, &weights);
-    add_diagonal(pass, tile, pass->theta);
+    const struct iml_evaluator *self = weights->pass->evaluator;
+    const struct iml_layer_memory *memory = &self->memory[shard->layer];
+    const size_t elements = iml_convolution_sizes(memory->convolution)->gradient;
+    iml_shard_range(self, parameters->rows, shard, &parameters->first, &parameters->count);
+    parameters->out = memory->shards + shard->first * elements;
+    if (parameters->count > 0)
+        kernel(&self->net->layers[shard->layer], parameters);
+    else
+        memset(parameters->out, 0, elements * sizeof *parameters->out);
 }
 
-static void product_weight_task(void *context, size_t i, unsigned worker)
+static void weight_task(void *context, size_t i, unsigned worker)
 {
-    (void)worker;
-    const struct iml_pass *pass = context;
-    const struct iml_weight_tile *tile = &pass->evaluator->weight_tiles[i];
-    const struct iml_layer *layer = &pass->evaluator->net->layers[tile->layer];
-    const struct iml_parameter_pass weights = weight_pass(pass, tile);
-    layer->kind->parameter_tangent_backward(layer, &weights);
-    add_diagonal(pass, tile, pass->u);
+    const struct weights *weights = context;
+    const struct iml_evaluator *self = weights->pass->evaluator;
+    const struct iml_weight_tile *tile = &self->weight_tiles[i];
+    const struct iml_layer *layer = &self->net->layers[tile->layer];
+    struct iml_parameter_pass parameters = weight_pass(weights, tile);
+    parameters.worker = worker;
+    iml_parameter_kernel *const kernel = weights->is_second
+                                             ? layer->kind->parameter_tangent_backward
+                                             : layer->kind->parameter_backward;
+    if (layer->kind->has_convolution) {
+        sum_shard(weights, tile, kernel, &parameters);
+        return;
+    }
+    kernel(layer, &parameters);
+    add_diagonal(weights->pass, tile, weights->x);
 }
 
-/* The ordinary kernel, on the adjoint tangents. */
-static void gauss_newton_weight_task(void *context, size_t i, unsigned worker)
+static bool run_weights(struct weights weights)
 {
-    (void)worker;
-    const struct iml_pass *pass = context;
-    const struct iml_weight_tile *tile = &pass->evaluator->weight_tiles[i];
-    const struct iml_layer *layer = &pass->evaluator->net->layers[tile->layer];
-    struct iml_parameter_pass weights = weight_pass(pass, tile);
-    weights.y_bar = weights.y_bar_dot;
-    layer->kind->parameter_backward(layer, &weights);
-    add_diagonal(pass, tile, pass->u);
-}
-
-static bool run_weights(const struct iml_pass *pass,
-                        void (*task)(void *context, size_t i, unsigned worker))
-{
-    struct iml_pass context = *pass;
-    return iml_team_run(pass->evaluator->team, pass->evaluator->weight_tile_count, task, &context);
+    const struct iml_evaluator *self = weights.pass->evaluator;
+    return iml_team_run(self->team, self->weight_tile_count, weight_task, &weights) &&
+           iml_pass_join_shards(weights.pass, weights.x);
 }
 
 bool iml_pass_gradient_weights(const struct iml_pass *pass)
 {
-    return run_weights(pass, gradient_weight_task);
+    return run_weights((struct weights){.pass = pass, .x = pass->theta});
 }
 
 bool iml_pass_product_weights(const struct iml_pass *pass)
 {
-    return run_weights(pass, product_weight_task);
+    return run_weights((struct weights){.pass = pass, .is_second = true, .x = pass->u});
 }
 
+/* The ordinary kernel, on the adjoint tangents. */
 bool iml_pass_gauss_newton_weights(const struct iml_pass *pass)
 {
-    return run_weights(pass, gauss_newton_weight_task);
+    return run_weights((struct weights){.pass = pass, .is_on_tangents = true, .x = pass->u});
 }

@@ -75,19 +75,32 @@ static iml_real *at_row(iml_real *array, size_t first, size_t width)
     return array ? array + first * width : NULL;
 }
 
+/* The other edge that a layer reads. */
+static void add_second(const struct iml_tile *tile, const struct way *way, size_t edge,
+                       struct iml_row_pass *rows)
+{
+    const struct iml_edge *second = &tile->pass->evaluator->edges[edge];
+    rows->x2 = iml_edge_value(tile->pass, edge) + tile->first * second->width;
+    rows->x2_dot = at_row(second->tangent, tile->first, second->width);
+    rows->x2_bar = at_row(way->is_on_tangents ? second->adjoint_tangent : second->adjoint,
+                          tile->first, second->width);
+    rows->x2_bar_dot = at_row(second->adjoint_tangent, tile->first, second->width);
+}
+
 static struct iml_row_pass layer_rows(const struct iml_tile *tile, const struct way *way, size_t l)
 {
     const struct iml_pass *pass = tile->pass;
     const struct iml_evaluator *self = pass->evaluator;
     const struct iml_layer *layer = &self->net->layers[l];
-    const struct iml_edge *in = &self->edges[l], *out = in + 1;
+    const struct iml_layer_memory *memory = &self->memory[l];
+    const struct iml_edge *in = &self->edges[layer->input], *out = &self->edges[l + 1];
     iml_real *y_bar = way->is_on_tangents ? out->adjoint_tangent : out->adjoint;
     iml_real *x_bar = way->is_on_tangents ? in->adjoint_tangent : in->adjoint;
     struct iml_row_pass rows = {
         .rows = tile->rows,
         .theta = pass->theta + layer->offset,
         .u = pass->u ? pass->u + layer->offset : NULL,
-        .x = iml_edge_value(pass, l) + tile->first * in->width,
+        .x = iml_edge_value(pass, layer->input) + tile->first * in->width,
         .y = at_row(out->value, tile->first, out->width),
         .x_dot = at_row(in->tangent, tile->first, in->width),
         .y_dot = at_row(out->tangent, tile->first, out->width),
@@ -95,13 +108,40 @@ static struct iml_row_pass layer_rows(const struct iml_tile *tile, const struct 
         .x_bar = at_row(x_bar, tile->first, in->width),
         .y_bar_dot = at_row(out->adjoint_tangent, tile->first, out->width),
         .x_bar_dot = at_row(in->adjoint_tangent, tile->first, in->width),
-        .kept = at_row(self->memory[l].kept, tile->first, out->width),
+        .convolution = memory->convolution,
+        .packed_theta = {memory->packed_theta[0], memory->packed_theta[1]},
+        .packed_u = {memory->packed_u[0], memory->packed_u[1]},
+        .worker = tile->worker,
+        .kept = at_row(memory->kept, tile->first, out->width),
         .first_row = tile->first,
         .mode = &pass->batch->mode,
     };
+    if (layer->kind->has_second) add_second(tile, way, layer->second, &rows);
     for (enum iml_phase phase = 0; layer->kind->sums && phase < IML_PHASES; phase++)
         rows.means[phase] = iml_means(self, l, slot_of(way, phase));
     return rows;
+}
+
+/* The tile's part of the sums that a step needs. */
+static void gather(const struct iml_tile *tile, const struct way *way, size_t step)
+{
+    const struct iml_evaluator *self = tile->pass->evaluator;
+    const size_t l = layer_of(tile->pass, step);
+    const struct iml_layer *layer = &self->net->layers[l];
+    const struct iml_row_pass rows = layer_rows(tile, way, l);
+    const enum iml_phase phase = phase_of(tile->pass, way, step);
+    double *sums = iml_sums(self, l, slot_of(way, phase)) + tile->index * 2 * layer->channels;
+    memset(sums, 0, 2 * layer->channels * sizeof *sums);
+    layer->kind->sums->gather[phase](layer, &rows, sums);
+}
+
+/* Sums that no mean is made of, but parameters' derivatives are (layer.h, keeps_sums). */
+static bool keeps_sums(const struct iml_tile *tile, size_t step)
+{
+    const struct iml_net *net = tile->pass->evaluator->net;
+    const size_t l = layer_of(tile->pass, step);
+    return step > net->layer_count && net->layers[l].kind->sums &&
+           net->layers[l].kind->sums->keeps_sums && !iml_needs_sums(tile->pass, l);
 }
 
 static void take_step(const struct iml_tile *tile, const struct way *way, size_t step)
@@ -111,6 +151,7 @@ static void take_step(const struct iml_tile *tile, const struct way *way, size_t
         way->at_loss(tile);
         return;
     }
+    if (keeps_sums(tile, step)) gather(tile, way, step);
     const size_t l = layer_of(tile->pass, step);
     const struct iml_layer_kind *kind = net->layers[l].kind;
     const struct iml_row_pass rows = layer_rows(tile, way, l);
@@ -123,26 +164,13 @@ static void take_step(const struct iml_tile *tile, const struct way *way, size_t
     kernels[phase_of(tile->pass, way, step)](&net->layers[l], &rows);
 }
 
-/* The tile's part of the sums that a step needs. */
-static void gather(const struct iml_tile *tile, const struct way *way, size_t step)
-{
-    const struct iml_evaluator *self = tile->pass->evaluator;
-    const size_t l = layer_of(tile->pass, step);
-    const struct iml_layer *layer = &self->net->layers[l];
-    const struct iml_row_pass rows = layer_rows(tile, way, l);
-    double *sums = self->sums + tile->index * 2 * layer->out;
-    memset(sums, 0, 2 * layer->out * sizeof *sums);
-    layer->kind->sums->gather[phase_of(tile->pass, way, step)](layer, &rows, sums);
-}
-
 static void stage_task(void *context, size_t i, unsigned worker)
 {
-    (void)worker;
     const struct stage *stage = context;
     const struct iml_pass *pass = stage->pass;
-    struct iml_tile tile = {.pass = pass, .index = i};
-    iml_tile_range(pass->batch->rows, iml_evaluator_row_tiles(pass->batch), i, &tile.first,
-                   &tile.rows);
+    struct iml_tile tile = {.pass = pass, .index = i, .worker = worker};
+    iml_row_tile(pass->batch->rows, iml_evaluator_row_tiles(pass->evaluator, pass->batch->rows),
+                 pass->evaluator->tile_rows, i, &tile.first, &tile.rows);
     for (size_t step = stage->from; step < stage->to; step++) take_step(&tile, stage->way, step);
     if (stage->to < length_of(pass, stage->way)) gather(&tile, stage->way, stage->to);
 }
@@ -162,13 +190,15 @@ static size_t next_cut(const struct iml_pass *pass, const struct way *way, size_
 
 static bool go(const struct iml_pass *pass, const struct way *way)
 {
-    const size_t tiles = iml_evaluator_row_tiles(pass->batch);
+    const size_t tiles = iml_evaluator_row_tiles(pass->evaluator, pass->batch->rows);
+    if (!iml_pass_pack(pass, way->goes_down)) return false;
     struct stage stage = {.pass = pass, .way = way, .to = next_cut(pass, way, 0)};
     while (iml_team_run(pass->evaluator->team, tiles, stage_task, &stage)) {
         if (stage.to == length_of(pass, way)) return true;
         const enum iml_phase phase = phase_of(pass, way, stage.to);
-        iml_settle(pass, layer_of(pass, stage.to), phase, slot_of(way, phase),
-                   pass->evaluator->sums);
+        const size_t l = layer_of(pass, stage.to);
+        iml_settle(pass, l, phase, slot_of(way, phase),
+                   iml_sums(pass->evaluator, l, slot_of(way, phase)));
         stage.from = stage.to;
         stage.to = next_cut(pass, way, stage.from + 1);
     }

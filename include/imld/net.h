@@ -3,7 +3,8 @@
  * θ and every vector of its shape (gradients, directions, λ per parameter, optimizer moments) lie
  * layer by layer in the graph's order, in a layer weights before bias. *Outside* (checkpoints,
  * fixtures, PyTorch) a linear weight is out × in, row-major; *inside* it is in × out, which the
- * GEMMs like better. iml_net_import and iml_net_export convert. */
+ * GEMMs like better; a convolution's is out × in × height × width in both. iml_net_import and
+ * iml_net_export convert. */
 #ifndef IMLD_NET_H
 #define IMLD_NET_H
 
@@ -29,19 +30,34 @@ enum iml_loss { IML_LOSS_CROSS_ENTROPY, IML_LOSS_SQUARED_ERROR };
  *   kaiming_normal    weights normal, deviation gain/√fan_in, biases 0
  *   xavier_uniform    weights uniform ±√(6/(fan_in + fan_out)), biases 0
  *   xavier_normal     weights normal, deviation √(2/(fan_in + fan_out)), biases 0
- * gain belongs to the activation that follows: √2 for relu, √(2/(1 + slope²)) for leaky_relu, 5/3
- * for tanh, 1 after the last layer. γ = 1 and β = 0 in each. */
+ *   fan_out           convolutions normal, deviation √(2/fan_out); linear weights as xavier_normal;
+ *                     biases 0 (FIXMATCH 2.5): what nets of images start from in every case
+ * Of a convolution fan_in and fan_out count the window's pixels too. gain belongs to the activation
+ * that follows: √2 for relu, √(2/(1 + slope²)) for leaky_relu, 5/3 for tanh, 1 after the last
+ * layer. γ = 1 and β = 0 in each. */
 enum iml_initialization {
     IML_INITIALIZATION_PYTORCH,
     IML_INITIALIZATION_KAIMING_UNIFORM,
     IML_INITIALIZATION_KAIMING_NORMAL,
     IML_INITIALIZATION_XAVIER_UNIFORM,
-    IML_INITIALIZATION_XAVIER_NORMAL
+    IML_INITIALIZATION_XAVIER_NORMAL,
+    IML_INITIALIZATION_FAN_OUT
 };
 
-/* An mlp: inputs – hidden[0] – … – outputs. After each hidden layer: batch norm (if wanted), the
- * activation, dropout (if its rate is above 0). hidden_count 0 is softmax (or linear) regression.
- * has_bias false leaves the biases of all linear layers out. What is 0 or false is not there. */
+/* A kind of net: engine/net/models.c lists them. */
+struct iml_model_kind;
+const struct iml_model_kind *iml_model_kind_find(const char *name); /* NULL: unknown */
+bool iml_model_is_of_images(const struct iml_model_kind *kind);     /* NULL, an mlp: false */
+
+/* Which of oneDNN's kernels a convolution takes. auto: Winograd where the machine has it (AVX-512)
+ * and the layer is 3 × 3, stride 1, of at least 16 channels; direct everywhere else. Either gives
+ * the same bits again and again, but not the other's. */
+enum iml_convolution_method { IML_CONVOLUTION_AUTO, IML_CONVOLUTION_DIRECT };
+
+/* Options of a net. model NULL, "mlp": inputs – hidden[0] – … – outputs. After each hidden layer:
+ * batch norm (if wanted), the activation, dropout (if its rate is above 0). hidden_count 0 is
+ * softmax (or linear) regression. has_bias false leaves the biases of all linear layers out. What
+ * is 0 or false is not there. */
 struct iml_net_options {
     size_t inputs;
     size_t hidden[IML_HIDDEN_MAX];
@@ -54,6 +70,13 @@ struct iml_net_options {
     double dropout; /* rate: share of values set to 0, 0 to below 1 */
     enum iml_initialization initialization;
     bool has_bias, has_batch_norm;
+    /* nets of images (FIXMATCH §2): inputs = channels × height × width, in that order; they take
+     * outputs, loss, epsilon and what follows, and nothing else of the above */
+    const struct iml_model_kind *model;
+    size_t channels, height, width;
+    size_t depth, widening; /* wrn */
+    enum iml_convolution_method convolution;
+    unsigned threads; /* that teams of its evaluators have at most; 0: 1 */
 };
 
 /* A block of θ: one tensor of one layer. */
@@ -65,7 +88,7 @@ struct iml_block {
     size_t rank;
     size_t shape[IML_RANK_MAX]; /* as the outside sees it */
     bool is_transposed;
-    bool is_kernel; /* a linear layer's weight: not a bias, γ or β */
+    bool is_kernel; /* a linear or convolution layer's weight: not a bias, γ or β */
     bool is_scale;  /* γ */
 };
 
@@ -100,8 +123,8 @@ IML_MUST_USE enum iml_code iml_net_register(const struct iml_net *net,
 
 /* Running statistics: of every batch norm layer the mean and the unbiased variance that evaluation
  * uses, one vector, no part of θ: only a training step changes it (iml_update_statistics). Count: 0
- * without batch norm. Initially means 0, variances 1. Registered as PREFIX + "batch_norm1." +
- * "running_mean" and "running_var". */
+ * without batch norm. Initially means 0, variances 1. Registered as PREFIX + the layer's name + "."
+ * + "running_mean" and "running_var". */
 size_t iml_net_statistics(const struct iml_net *net);
 void iml_net_initialize_statistics(const struct iml_net *net, iml_real *statistics);
 IML_MUST_USE enum iml_code iml_net_register_statistics(const struct iml_net *net,
@@ -145,14 +168,24 @@ struct iml_batch {
  * evaluation. Laid out in an arena (measuring or open). */
 struct iml_evaluator;
 
+/* What an evaluator is for: iml_evaluate alone (an edge's memory is then used again by later ones),
+ * iml_gradient too, linearizations too. */
+enum iml_evaluator_use { IML_EVALUATOR_VALUES, IML_EVALUATOR_GRADIENT, IML_EVALUATOR_PRODUCTS };
+
 /* Bytes are planned, buffers taken; with a measuring arena *evaluator is still made (so that sizes
  * can be asked) but can't run. Free with iml_evaluator_free. wants_products: buffers for tangents
- * and adjoints too (linearize needs them). team is borrowed. */
+ * and adjoint tangents too (linearize needs them), else for gradients. team is borrowed; of a net
+ * with convolutions it has at most the options' threads. */
 IML_MUST_USE enum iml_code iml_evaluator_new(const struct iml_net *net, size_t rows,
                                              bool wants_products, struct iml_team *team,
                                              struct iml_arena *arena,
                                              struct iml_evaluator **evaluator,
                                              struct iml_error *error);
+IML_MUST_USE enum iml_code iml_evaluator_new_for(const struct iml_net *net, size_t rows,
+                                                 enum iml_evaluator_use use, struct iml_team *team,
+                                                 struct iml_arena *arena,
+                                                 struct iml_evaluator **evaluator,
+                                                 struct iml_error *error);
 void iml_evaluator_free(struct iml_evaluator *evaluator);
 
 struct iml_batch_result {
@@ -174,6 +207,9 @@ IML_MUST_USE enum iml_code iml_gradient(struct iml_evaluator *self, const iml_re
                                         const struct iml_batch *batch, const iml_real *diagonal,
                                         iml_real *gradient, struct iml_batch_result *result,
                                         struct iml_error *error);
+
+/* Whether the net's rows are images (convolutions): its activations are large. */
+bool iml_net_is_of_images(const struct iml_net *net);
 
 /* Moves running statistics towards those of the batch that `self` has last gone forward with, in
  * IML_BATCH_NORM_BATCH: r ← (1 − momentum)·r + momentum·s, s the batch's mean and unbiased variance

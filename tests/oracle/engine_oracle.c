@@ -95,8 +95,29 @@ static enum iml_activation read_activation(const json_t *problem)
     fail("unknown activation", name);
 }
 
+/* A net of images (net_oracle.py): "model" with its kind and sizes. */
+static struct iml_net_options read_image_net(const json_t *problem, const json_t *model)
+{
+    struct iml_net_options options = {
+        .model = iml_model_kind_find(read_text(model, "kind")),
+        .channels = read_size(model, "channels"),
+        .height = read_size(model, "height"),
+        .width = read_size(model, "width"),
+        .depth = read_size(model, "depth"),
+        .widening = read_size(model, "widening"),
+        .outputs = read_size(problem, "outputs"),
+        .epsilon = read_number(problem, "epsilon"),
+        .loss = IML_LOSS_CROSS_ENTROPY,
+    };
+    if (!options.model) fail("unknown model", read_text(model, "kind"));
+    options.inputs = options.channels * options.height * options.width;
+    return options;
+}
+
 static struct iml_net_options read_net(const json_t *problem)
 {
+    const json_t *model = json_object_get(problem, "model");
+    if (model) return read_image_net(problem, model);
     const json_t *hidden = json_object_get(problem, "hidden");
     struct iml_net_options options = {
         .inputs = read_size(problem, "inputs"),
@@ -274,6 +295,23 @@ static json_t *write_masks(const struct problem *problem)
     return masks;
 }
 
+/* Name and shape of each tensor of θ, in order. */
+static json_t *write_blocks(const struct problem *problem)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < iml_net_block_count(problem->net); i++) {
+        const struct iml_block *block = iml_net_block(problem->net, i);
+        json_t *shape = json_array();
+        for (size_t d = 0; d < block->rank; d++) {
+            if (json_array_append_new(shape, json_integer((json_int_t)block->shape[d])))
+                fail("can't build the answer", block->name);
+        }
+        if (json_array_append_new(list, json_pack("[s, o]", block->name, shape)))
+            fail("can't build the answer", block->name);
+    }
+    return list;
+}
+
 static json_t *evaluate(struct problem *problem, const struct iml_knowledge_kind *kind)
 {
     const size_t parameters = iml_net_parameters(problem->net);
@@ -327,7 +365,8 @@ static json_t *answer(const json_t *json)
         if (json_object_set_new(out, (*kind)->name, evaluate(&problem, *kind)))
             fail("can't build the answer", (*kind)->name);
     }
-    if (json_object_set_new(out, "masks", write_masks(&problem)))
+    if (json_object_set_new(out, "masks", write_masks(&problem)) ||
+        json_object_set_new(out, "blocks", write_blocks(&problem)))
         fail("can't build the answer", "masks");
     problem_close(&problem);
     return out;

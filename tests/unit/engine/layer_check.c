@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "../check.h"
+#include "engine/net/convolution.h"
 #include "imld/random.h"
 
 /* elements of an array; of a row; parameter rows of a tile; batch rows of one, about */
-enum { MAX = 144, WIDTH = 11, TILE = 3, ROWS = 2 };
+enum { MAX = 224, WIDTH = 11, TILE = 3, ROWS = 2 };
 
 static const double step = 1e-5; /* of central differences; the second one is twice as long */
 static const double kink_distance = 0.01; /* |x| at least: no step crosses a kink */
@@ -22,7 +23,10 @@ struct point {
 struct values {
     iml_real y[MAX];
     iml_real x_bar[MAX], theta_bar[MAX];
-    iml_real kept[MAX], means[IML_PHASES][2 * WIDTH]; /* what they leave for each other */
+    /* what they leave for each other */
+    iml_real kept[MAX], means[IML_PHASES][2 * WIDTH];
+    double sums[IML_PHASES][WIDTH * 2 * WIDTH];
+    iml_real packed_theta[IML_PACKINGS][MAX], packed_u[IML_PACKINGS][MAX];
 };
 
 struct subject {
@@ -30,7 +34,59 @@ struct subject {
     size_t rows, inputs, outputs, parameters; /* elements of x, y, θ */
     iml_real running[2 * WIDTH];
     struct iml_mode mode; /* its statistics: `running`, set where it is used */
+    struct iml_convolution *convolution;
 };
+
+static bool is_like(const struct iml_layer_kind *kind, const struct iml_layer_kind *of)
+{
+    return strcmp(kind->name, of->name) == 0; /* a mutant is a copy */
+}
+
+bool is_of_images(const struct iml_layer_kind *kind)
+{
+    return is_like(kind, &iml_conv_2d) || is_like(kind, &iml_batch_norm_2d) ||
+           is_like(kind, &iml_max_pool) || is_like(kind, &iml_average_pool) ||
+           is_like(kind, &iml_flatten);
+}
+
+static size_t side(size_t in, size_t window, const struct iml_window *of)
+{
+    return (in + 2 * of->padding - window) / of->stride + 1;
+}
+
+/* The sizes of a layer of images; others leave the image as it is. */
+static void shape_image(struct iml_layer *layer, const struct layer_case *shape)
+{
+    const bool has_window =
+        is_of_images(layer->kind) && !layer->kind->sums && !is_like(layer->kind, &iml_flatten);
+    layer->from = layer->to = shape->from;
+    layer->window = shape->window;
+    layer->channels = shape->from.channels;
+    if (has_window) {
+        layer->to.height = side(shape->from.height, shape->window.height, &shape->window);
+        layer->to.width = side(shape->from.width, shape->window.width, &shape->window);
+    }
+    if (layer->kind->has_convolution) {
+        layer->to.channels = shape->channels;
+        layer->to.block = shape->block;
+    }
+    layer->in = iml_image_elements(&layer->from);
+    layer->out = iml_image_elements(&layer->to);
+}
+
+static struct iml_convolution *new_convolution(const struct iml_layer *layer)
+{
+    const struct iml_convolution_options options = {.from = layer->from,
+                                                    .to = layer->to,
+                                                    .window = layer->window,
+                                                    .wants_backward_data = true,
+                                                    .is_plain = true,
+                                                    .workers = 1};
+    struct iml_convolution *convolution = NULL;
+    struct iml_error error = {0};
+    assert_int_equal(iml_convolution_new(&options, &convolution, &error), IML_OK);
+    return convolution;
+}
 
 static struct subject subject_of(const struct iml_layer_kind *kind, const struct layer_case *shape)
 {
@@ -44,9 +100,13 @@ static struct subject subject_of(const struct iml_layer_kind *kind, const struct
                                      .rate = 0.3,
                                      .first_word = 5},
                            .rows = shape->rows};
-    for (size_t c = 0; c < self.layer.out; c++) {
+    self.layer.channels = self.layer.out;
+    if (is_of_images(kind)) shape_image(&self.layer, shape);
+    const size_t channels = self.layer.channels;
+    assert_true(channels <= WIDTH);
+    for (size_t c = 0; c < channels; c++) {
         self.running[c] = (iml_real)(0.1 * (double)c - 0.3);
-        self.running[self.layer.out + c] = (iml_real)(0.5 + 0.2 * (double)c);
+        self.running[channels + c] = (iml_real)(0.5 + 0.2 * (double)c);
     }
     self.mode = shape->is_evaluation
                     ? (struct iml_mode){.batch_norm = IML_BATCH_NORM_RUNNING}
@@ -54,9 +114,14 @@ static struct subject subject_of(const struct iml_layer_kind *kind, const struct
                                         .dropout = {.is_on = true, .seed = 4, .pass = 9}};
     if (kind->parameter_rows) {
         self.layer.parameter_rows = kind->parameter_rows(&self.layer);
-        self.layer.parameter_width = self.layer.out;
+        self.layer.parameter_width = kind->sums ? channels : self.layer.out;
     }
-    self.inputs = self.rows * self.layer.in;
+    if (kind->has_convolution) {
+        self.layer.parameter_width =
+            shape->from.channels * shape->window.height * shape->window.width;
+        self.convolution = new_convolution(&self.layer);
+    }
+    self.inputs = self.rows * self.layer.in * (kind->has_second ? 2 : 1);
     self.outputs = self.rows * self.layer.out;
     self.parameters = self.layer.parameter_rows * self.layer.parameter_width;
     assert_true(self.inputs <= MAX && self.outputs <= MAX && self.parameters <= MAX);
@@ -106,29 +171,52 @@ static struct iml_row_pass part_of(const struct subject *self, const struct iml_
     return part;
 }
 
+/* The tiles' sums of a phase, as the evaluator gathers them. */
+static void gather(const struct subject *self, enum iml_phase phase,
+                   const struct iml_row_pass *pass, struct values *memory)
+{
+    const size_t tiles = iml_tile_count(self->rows, ROWS);
+    memset(memory->sums[phase], 0, sizeof memory->sums[phase]);
+    for (size_t i = 0; i < tiles; i++) {
+        size_t first = 0, rows = 0;
+        iml_tile_range(self->rows, tiles, i, &first, &rows);
+        const struct iml_row_pass part = part_of(self, pass, first, rows);
+        self->layer.kind->sums->gather[phase](&self->layer, &part,
+                                              memory->sums[phase] + i * 2 * self->layer.channels);
+    }
+}
+
 /* Sets the means of a phase as the evaluator does: sums of tiles, or running statistics. */
 static void settle(const struct subject *self, enum iml_phase phase,
                    const struct iml_row_pass *pass, struct values *memory)
 {
     const struct iml_sums_kind *kind = self->layer.kind->sums;
-    double sums[WIDTH * 2 * WIDTH] = {0};
+    const bool is_batch = self->mode.batch_norm == IML_BATCH_NORM_BATCH;
+    const bool is_down = phase == IML_PHASE_BACKWARD || phase == IML_PHASE_TANGENT_BACKWARD;
     iml_real variance[WIDTH];
-    struct iml_settling settling = {.phase = phase,
-                                    .rows = self->rows,
-                                    .tiles = iml_tile_count(self->rows, ROWS),
-                                    .running = self->running,
-                                    .means = memory->means[phase],
-                                    .variance = variance};
-    if (self->mode.batch_norm == IML_BATCH_NORM_BATCH) {
-        for (size_t i = 0; i < settling.tiles; i++) {
-            size_t first = 0, rows = 0;
-            iml_tile_range(self->rows, settling.tiles, i, &first, &rows);
-            const struct iml_row_pass part = part_of(self, pass, first, rows);
-            kind->gather[phase](&self->layer, &part, sums + i * 2 * self->layer.out);
-        }
-        settling.sums = sums;
-    }
+    if (is_batch || (kind->keeps_sums && is_down)) gather(self, phase, pass, memory);
+    const struct iml_settling settling = {.phase = phase,
+                                          .rows = self->rows,
+                                          .tiles = iml_tile_count(self->rows, ROWS),
+                                          .sums = is_batch ? memory->sums[phase] : NULL,
+                                          .backward = memory->sums[IML_PHASE_BACKWARD],
+                                          .theta = pass->theta,
+                                          .u = pass->u,
+                                          .running = self->running,
+                                          .means = memory->means[phase],
+                                          .variance = variance};
     kind->settle(&self->layer, &settling);
+}
+
+static void pack(const struct subject *self, struct iml_row_pass *pass, struct values *memory)
+{
+    pass->convolution = self->convolution;
+    for (enum iml_packing p = 0; p < IML_PACKINGS; p++) {
+        iml_convolution_pack(self->convolution, p, pass->theta, memory->packed_theta[p]);
+        if (pass->u) iml_convolution_pack(self->convolution, p, pass->u, memory->packed_u[p]);
+        pass->packed_theta[p] = memory->packed_theta[p];
+        pass->packed_u[p] = memory->packed_u[p];
+    }
 }
 
 /* Calls a row kernel, with what its kind keeps in `memory`. */
@@ -142,7 +230,23 @@ static void run_kernel(const struct subject *self, enum iml_phase phase, struct 
     pass.kept = memory->kept;
     for (enum iml_phase p = 0; p < IML_PHASES; p++) pass.means[p] = memory->means[p];
     if (kind->sums) settle(self, phase, &pass, memory);
+    if (kind->has_convolution) pack(self, &pass, memory);
     kernels[phase](&self->layer, &pass);
+}
+
+/* The sum of shards of the batch's rows. */
+static void run_shards(const struct subject *self, iml_parameter_kernel *kernel,
+                       struct iml_parameter_pass pass)
+{
+    const size_t tiles = iml_tile_count(self->rows, ROWS);
+    iml_real sum[MAX] = {0}, shard[MAX], *out = pass.out;
+    for (size_t i = 0; i < tiles; i++) {
+        iml_tile_range(self->rows, tiles, i, &pass.first, &pass.count);
+        pass.out = shard;
+        kernel(&self->layer, &pass);
+        for (size_t j = 0; j < self->parameters; j++) sum[j] += shard[j];
+    }
+    iml_convolution_unpack(self->convolution, sum, out);
 }
 
 /* Calls a parameter kernel tile by tile, as the evaluator does. */
@@ -150,7 +254,15 @@ static void run_parameters(const struct subject *self, iml_parameter_kernel *ker
                            struct iml_parameter_pass pass, const struct values *memory)
 {
     if (!kernel) return;
+    const bool is_second = kernel == self->layer.kind->parameter_tangent_backward && pass.y_bar_dot;
     for (enum iml_phase p = 0; p < IML_PHASES; p++) pass.means[p] = memory->means[p];
+    pass.sums = memory->sums[is_second ? IML_PHASE_TANGENT_BACKWARD : IML_PHASE_BACKWARD];
+    pass.tiles = iml_tile_count(self->rows, ROWS);
+    pass.convolution = self->convolution;
+    if (self->convolution) {
+        run_shards(self, kernel, pass);
+        return;
+    }
     for (pass.first = 0; pass.first < self->layer.parameter_rows; pass.first += TILE) {
         const size_t left = self->layer.parameter_rows - pass.first;
         pass.count = left < TILE ? left : TILE;
@@ -165,9 +277,11 @@ static void run(const struct subject *self, const struct point *at, struct value
     const struct iml_row_pass rows = {.rows = self->rows,
                                       .theta = at->theta,
                                       .x = at->x,
+                                      .x2 = at->x + self->rows * self->layer.in,
                                       .y = values->y,
                                       .y_bar = at->y_bar,
-                                      .x_bar = values->x_bar};
+                                      .x_bar = values->x_bar,
+                                      .x2_bar = values->x_bar + self->rows * self->layer.in};
     run_kernel(self, IML_PHASE_FORWARD, rows, values);
     run_kernel(self, IML_PHASE_BACKWARD, rows, values);
     run_parameters(
@@ -183,7 +297,8 @@ static void run_tangent(const struct subject *self, const struct point *at,
                         struct values *dots)
 {
     const struct iml_layer_kind *kind = self->layer.kind;
-    struct values kept = *values;
+    static struct values kept; /* large */
+    kept = *values;
     memset(dots, 0, sizeof *dots);
     const struct iml_row_pass rows = {.rows = self->rows,
                                       .theta = at->theta,
@@ -194,7 +309,10 @@ static void run_tangent(const struct subject *self, const struct point *at,
                                       .y_dot = dots->y,
                                       .y_bar = at->y_bar,
                                       .y_bar_dot = direction->y_bar,
-                                      .x_bar_dot = dots->x_bar};
+                                      .x_bar_dot = dots->x_bar,
+                                      .x2 = at->x + self->rows * self->layer.in,
+                                      .x2_dot = direction->x + self->rows * self->layer.in,
+                                      .x2_bar_dot = dots->x_bar + self->rows * self->layer.in};
     run_kernel(self, IML_PHASE_TANGENT, rows, &kept);
     run_kernel(self, IML_PHASE_TANGENT_BACKWARD, rows, &kept);
     run_parameters(self, kind->parameter_tangent_backward,
@@ -226,11 +344,14 @@ static struct vectors difference(const struct subject *self, const struct point 
                                  const struct point *direction, double h)
 {
     static struct values after, before; /* static: large, and a test has one thread */
-    const struct point above = shifted(at, h, direction), below = shifted(at, -h, direction);
+    static struct point above, below;
+    above = shifted(at, h, direction);
+    below = shifted(at, -h, direction);
     run(self, &above, &after);
     run(self, &below, &before);
-    struct vectors a = vectors_of(self, &after);
-    const struct vectors b = vectors_of(self, &before);
+    static struct vectors a, b;
+    a = vectors_of(self, &after);
+    b = vectors_of(self, &before);
     for (size_t i = 0; i < MAX; i++) a.y[i] = (a.y[i] - b.y[i]) / (2 * h);
     for (size_t i = 0; i < 2 * MAX; i++) a.bars[i] = (a.bars[i] - b.bars[i]) / (2 * h);
     return a;
@@ -264,8 +385,9 @@ static void compare_with_differences(const struct subject *self, const struct po
                                      const struct values *dots, struct kernel_errors *errors)
 {
     const size_t n = self->outputs, m = self->inputs + self->parameters;
-    const struct vectors kernels = vectors_of(self, values), tangents = vectors_of(self, dots);
-    static struct vectors near, far;
+    static struct vectors kernels, tangents, near, far; /* large */
+    kernels = vectors_of(self, values);
+    tangents = vectors_of(self, dots);
     near = difference(self, at, direction, step);
     far = difference(self, at, direction, 2 * step);
     static double gradient[2 * MAX], gradient_far[2 * MAX];
@@ -296,14 +418,18 @@ static bool is_same_in_place(const struct subject *self, const struct point *at,
                                       .y_bar = kind->keeps_adjoint ? at->y_bar : x_bar,
                                       .x_bar = x_bar,
                                       .y_bar_dot = dot_of.y_bar,
-                                      .x_bar_dot = dot_of.y_bar};
+                                      .x_bar_dot = dot_of.y_bar,
+                                      .x2 = value.x + self->outputs,
+                                      .x2_dot = dot_of.x + self->outputs,
+                                      .x2_bar = x_bar + self->outputs,
+                                      .x2_bar_dot = dot_of.y_bar + self->outputs};
     kind->forward(&self->layer, &rows);
     kind->backward(&self->layer, &rows);
     kind->tangent(&self->layer, &rows);
     kind->tangent_backward(&self->layer, &rows);
-    const size_t bytes = self->outputs * sizeof(iml_real);
-    return memcmp(value.x, values->y, bytes) == 0 && memcmp(x_bar, values->x_bar, bytes) == 0 &&
-           memcmp(dot_of.x, dots->y, bytes) == 0 && memcmp(dot_of.y_bar, dots->x_bar, bytes) == 0;
+    const size_t bytes = self->outputs * sizeof(iml_real), bars = self->inputs * sizeof(iml_real);
+    return memcmp(value.x, values->y, bytes) == 0 && memcmp(x_bar, values->x_bar, bars) == 0 &&
+           memcmp(dot_of.x, dots->y, bytes) == 0 && memcmp(dot_of.y_bar, dots->x_bar, bars) == 0;
 }
 
 /* The net's input: ẋ NULL means 0, x̄ NULL and x̄̇ NULL are not written. */
@@ -366,6 +492,7 @@ struct kernel_errors check_layer(const struct iml_layer_kind *kind, const struct
         (!kind->is_in_place || is_same_in_place(&self, &at, &direction, &values, &dots)) &&
         is_same_at_the_input(&self, &at, &direction);
     errors.conventions = holds ? 0 : 1;
+    iml_convolution_free(self.convolution);
     return errors;
 }
 

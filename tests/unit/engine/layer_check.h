@@ -24,12 +24,21 @@ struct kernel_errors kernel_tolerances(void);
 /* Whether each error is within its tolerance (a NaN is not). */
 bool kernel_errors_pass(const struct kernel_errors *errors);
 
-/* rows, in, out ≤ 11. All kinds but linear take out = in. is_evaluation: running statistics and no
+/* rows, in, out ≤ 11. All kinds but linear take out = in; kinds of images take from, to's channels
+ * and block, and the window instead (up to 11 channels, 224 elements of a batch, of the weights).
+ * is_evaluation: running statistics and no
  * dropout; else means over the batch, in tiles of two or three rows, and a mask. */
 struct layer_case {
     size_t rows, in, out;
     bool has_bias, is_evaluation;
+    struct iml_image from;
+    size_t channels, block; /* of the image that a convolution makes */
+    struct iml_window window;
 };
+
+/* Kinds whose rows are images. */
+bool is_of_images(const struct iml_layer_kind *kind);
+
 struct kernel_errors check_layer(const struct iml_layer_kind *kind, const struct layer_case *shape,
                                  uint32_t seed);
 

@@ -19,11 +19,28 @@ static const double structural = 2e-5;
 #endif
 
 static const struct layer_case shapes[] = {
-    {1, 1, 1, true, false},   {1, 5, 3, true, false}, {7, 3, 5, true, false},
-    {5, 11, 4, false, false}, {8, 4, 9, true, false}, {3, 1, 7, false, false},
-    {11, 10, 1, true, false},
+    {.rows = 1, .in = 1, .out = 1, .has_bias = true},
+    {.rows = 1, .in = 5, .out = 3, .has_bias = true},
+    {.rows = 7, .in = 3, .out = 5, .has_bias = true},
+    {.rows = 5, .in = 11, .out = 4, .has_bias = false},
+    {.rows = 8, .in = 4, .out = 9, .has_bias = true},
+    {.rows = 3, .in = 1, .out = 7, .has_bias = false},
+    {.rows = 11, .in = 10, .out = 1, .has_bias = true},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+/* n = 1, odd sizes, not square, blocks of channels, windows that leave a border, padding. */
+static const struct layer_case image_shapes[] = {
+    {.rows = 1, .from = {1, 1, 1, 1}, .channels = 1, .block = 1, .window = {1, 1, 1, 0}},
+    {.rows = 3, .from = {2, 5, 3, 1}, .channels = 3, .block = 1, .window = {3, 3, 1, 1}},
+    {.rows = 2, .from = {3, 4, 5, 1}, .channels = 4, .block = 2, .window = {3, 3, 2, 1}},
+    {.rows = 2, .from = {4, 3, 3, 2}, .channels = 3, .block = 3, .window = {2, 2, 1, 0}},
+    {.rows = 5, .from = {4, 2, 3, 4}, .channels = 2, .block = 1, .window = {1, 1, 2, 0}},
+    {.rows = 1, .from = {2, 7, 6, 2}, .channels = 4, .block = 4, .window = {3, 2, 2, 1}},
+    {.rows = 2, .from = {8, 3, 2, 8}, .channels = 2, .block = 2, .window = {3, 2, 1, 0}},
+};
+enum { IMAGE_SHAPES = sizeof image_shapes / sizeof image_shapes[0] };
+_Static_assert((int)IMAGE_SHAPES == (int)SHAPES, "one loop walks either");
 
 static void print_errors(const char *name, const struct kernel_errors *errors)
 {
@@ -38,14 +55,15 @@ static void test_each_layer(void **state)
     (void)state;
     for (size_t k = 0; iml_layer_kinds[k]; k++) {
         for (size_t s = 0; s < 2 * SHAPES; s++) { /* each in training mode, then in evaluation's */
-            struct layer_case shape = shapes[s % SHAPES];
+            struct layer_case shape =
+                (is_of_images(iml_layer_kinds[k]) ? image_shapes : shapes)[s % SHAPES];
             shape.is_evaluation = s >= SHAPES;
             const struct kernel_errors errors =
                 check_layer(iml_layer_kinds[k], &shape, (uint32_t)(100 * k + s % SHAPES));
             if (kernel_errors_pass(&errors)) continue;
             print_errors(iml_layer_kinds[k]->name, &errors);
-            fail_msg("at %zu rows, %zu × %zu%s", shape.rows, shape.in, shape.out,
-                     shape.is_evaluation ? ", evaluation" : "");
+            fail_msg("shape %zu: %zu rows, %zu × %zu%s", s % SHAPES, shape.rows, shape.in,
+                     shape.out, shape.is_evaluation ? ", evaluation" : "");
         }
     }
 }
@@ -423,6 +441,59 @@ static void wrong_settle(const struct iml_layer *layer, const struct iml_settlin
     iml_batch_norm.sums->settle(layer, &without);
 }
 
+/* U∗ᵀȳ is missing: the direction's packing is that of 0 */
+static void wrong_conv_tangent_backward(const struct iml_layer *layer,
+                                        const struct iml_row_pass *pass)
+{
+    struct iml_row_pass without = *pass;
+    const iml_real zero[224] = {0};
+    without.packed_u[1] = zero;
+    iml_conv_2d.tangent_backward(layer, &without);
+}
+
+static void wrong_conv_parameters(const struct iml_layer *layer,
+                                  const struct iml_parameter_pass *pass)
+{
+    struct iml_parameter_pass without = *pass; /* ẋ⋆ȳ is missing */
+    without.x_dot = NULL;
+    iml_conv_2d.parameter_tangent_backward(layer, &without);
+}
+
+static void wrong_batch_norm_2d_tangent_backward(const struct iml_layer *layer,
+                                                 const struct iml_row_pass *pass)
+{
+    struct iml_row_pass without = *pass; /* −x̂⟨ġx̂ + gx̂̇⟩ is missing */
+    iml_real means[2 * 11] = {0};
+    memcpy(means, pass->means[IML_PHASE_TANGENT_BACKWARD], layer->channels * sizeof *means);
+    without.means[IML_PHASE_TANGENT_BACKWARD] = means;
+    iml_batch_norm_2d.tangent_backward(layer, &without);
+}
+
+/* The term of u_γ is missing in the means. */
+static void wrong_settle_2d(const struct iml_layer *layer, const struct iml_settling *settling)
+{
+    struct iml_settling without = *settling;
+    const iml_real zero[11] = {0};
+    without.u = zero;
+    iml_batch_norm_2d.sums->settle(layer, &without);
+}
+
+/* The winners of the wrong row. */
+static void wrong_pool_backward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+{
+    for (size_t i = 0; pass->x_bar && i < pass->rows * layer->in; i++) pass->x_bar[i] = 0;
+    for (size_t i = 0; pass->x_bar && i < pass->rows * layer->out; i++)
+        pass->x_bar[(size_t)pass->kept[i]] += pass->y_bar[i];
+}
+
+/* One of two adjoints. */
+static void wrong_add_backward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+{
+    struct iml_row_pass without = *pass;
+    without.x2_bar = NULL;
+    iml_add.backward(layer, &without);
+}
+
 static void wrong_relu_backward(const struct iml_layer *layer, const struct iml_row_pass *pass)
 {
     for (size_t i = 0; pass->x_bar && i < pass->rows * layer->in; i++)
@@ -443,7 +514,8 @@ static void wrong_loss(const struct iml_loss_row *row, const iml_real *z_dot, im
 
 static struct kernel_errors errors_of_mutant(const struct iml_layer_kind *kind)
 {
-    return check_layer(kind, &(struct layer_case){5, 4, 3, true, false}, 1);
+    static const struct layer_case plain = {.rows = 5, .in = 4, .out = 3, .has_bias = true};
+    return check_layer(kind, is_of_images(kind) ? &image_shapes[1] : &plain, 1);
 }
 
 /* The faults that only differences see: judged in double alone. */
@@ -451,13 +523,20 @@ static void test_checker_finds_wrong_second_derivatives(void **state)
 {
     (void)state;
     if (!is_double) skip(); /* differences in float are not judged, so nothing could be found */
-    struct iml_layer_kind mutants[] = {iml_tanh, iml_linear, iml_linear, iml_batch_norm,
-                                       iml_batch_norm};
+    struct iml_layer_kind mutants[] = {iml_tanh,       iml_linear,        iml_linear,
+                                       iml_batch_norm, iml_batch_norm,    iml_conv_2d,
+                                       iml_conv_2d,    iml_batch_norm_2d, iml_batch_norm_2d};
+    struct iml_sums_kind sums = *iml_batch_norm_2d.sums;
+    sums.settle = wrong_settle_2d;
     mutants[0].tangent_backward = wrong_tanh_tangent_backward;
     mutants[1].tangent_backward = wrong_linear_tangent_backward;
     mutants[2].parameter_tangent_backward = wrong_parameters;
     mutants[3].tangent_backward = wrong_batch_norm_tangent_backward;
     mutants[4].parameter_tangent_backward = wrong_scale;
+    mutants[5].tangent_backward = wrong_conv_tangent_backward;
+    mutants[6].parameter_tangent_backward = wrong_conv_parameters;
+    mutants[7].tangent_backward = wrong_batch_norm_2d_tangent_backward;
+    mutants[8].sums = &sums;
     for (size_t i = 0; i < sizeof mutants / sizeof *mutants; i++) {
         struct kernel_errors errors = errors_of_mutant(&mutants[i]);
         assert_true(errors.tangent_backward > 0.05);
@@ -486,6 +565,14 @@ static void test_checker_finds_wrong_first_derivatives(void **state)
     errors = errors_of_mutant(&mutant);
     assert_true(errors.adjoint > 1e-3);
     assert_false(kernel_errors_pass(&errors));
+    mutant = iml_max_pool;
+    mutant.backward = wrong_pool_backward;
+    errors = errors_of_mutant(&mutant);
+    assert_true(errors.adjoint > 1e-3);
+    mutant = iml_add;
+    mutant.backward = wrong_add_backward;
+    errors = errors_of_mutant(&mutant);
+    assert_true(errors.adjoint > 1e-3);
     struct iml_sums_kind sums = *iml_batch_norm.sums;
     sums.settle = wrong_settle;
     mutant = iml_batch_norm;

@@ -1,0 +1,183 @@
+/* convolution_plain.c: convolutions by plain loops, for any shape and form; see convolution.h.
+ *
+ * Weights are packed as (out / block) × in × height × width × block, block that of `to`: all loops
+ * below end in one over a block of output channels. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/net/convolution.h"
+
+enum { BLOCK_MAX = 16 };
+
+static size_t weight_count(const struct iml_convolution *self)
+{
+    const struct iml_convolution_options *o = &self->options;
+    return o->to.channels * o->from.channels * o->window.height * o->window.width;
+}
+
+static enum iml_code plain_create(const struct iml_convolution_options *options,
+                                  struct iml_convolution **convolution, struct iml_error *error)
+{
+    assert(options->to.block <= BLOCK_MAX && options->to.channels % options->to.block == 0);
+    struct iml_convolution *self = calloc(1, sizeof *self);
+    if (!self) return iml_error_set(error, IML_ERROR_MEMORY, "can't allocate a convolution");
+    self->kind = &iml_convolution_plain;
+    self->options = *options;
+    const size_t weights = weight_count(self);
+    self->sizes.packed[IML_PACKING_FORWARD] = weights;
+    self->sizes.packed[IML_PACKING_BACKWARD] = options->wants_backward_data ? weights : 0;
+    self->sizes.gradient = weights;
+    *convolution = self;
+    return IML_OK;
+}
+
+static void plain_destroy(struct iml_convolution *convolution)
+{
+    free(convolution);
+}
+
+/* Where row `o` of W (in × height × width elements) lies in the packing: its elements are `block`
+ * apart. */
+static size_t packed_row(const struct iml_convolution *self, size_t o, size_t elements)
+{
+    const size_t block = self->options.to.block;
+    return o / block * elements * block + o % block;
+}
+
+static void plain_pack(const struct iml_convolution *self, enum iml_packing packing,
+                       const iml_real *w, iml_real *packed)
+{
+    (void)packing; /* one for all */
+    const size_t elements = weight_count(self) / self->options.to.channels;
+    const size_t block = self->options.to.block;
+    for (size_t o = 0; o < self->options.to.channels; o++) {
+        iml_real *row = packed + packed_row(self, o, elements);
+        for (size_t j = 0; j < elements; j++) row[j * block] = w[o * elements + j];
+    }
+}
+
+void iml_convolution_plain_unpack(const struct iml_convolution *self, const iml_real *gradient,
+                                  iml_real *w)
+{
+    const size_t elements = weight_count(self) / self->options.to.channels;
+    const size_t block = self->options.to.block;
+    for (size_t o = 0; o < self->options.to.channels; o++) {
+        const iml_real *row = gradient + packed_row(self, o, elements);
+        for (size_t j = 0; j < elements; j++) w[o * elements + j] = row[j * block];
+    }
+}
+
+/* What an output pixel does with one weight and one input pixel. */
+enum operation { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS };
+
+/* What one call reads and writes. */
+struct arrays {
+    const iml_real *x, *w, *y_bar;
+    iml_real *y, *x_bar, *w_bar;
+};
+
+/* One block of one output pixel over the window and all input channels. */
+__attribute__((always_inline)) static inline void
+visit_pixel(const struct iml_convolution_options *o, const struct arrays *a,
+            enum operation operation, size_t block, const size_t place[3])
+{
+    const size_t ob = place[0], oy = place[1], ox = place[2];
+    const size_t at_y = ((ob * o->to.height + oy) * o->to.width + ox) * block;
+    const size_t window = o->window.height * o->window.width;
+    for (size_t ky = 0; ky < o->window.height; ky++) {
+        const size_t y = oy * o->window.stride + ky; /* in the padded image */
+        if (y < o->window.padding || y >= o->from.height + o->window.padding) continue;
+        for (size_t kx = 0; kx < o->window.width; kx++) {
+            const size_t x = ox * o->window.stride + kx;
+            if (x < o->window.padding || x >= o->from.width + o->window.padding) continue;
+            for (size_t i = 0; i < o->from.channels; i++) {
+                const size_t at_x =
+                    iml_image_at(&o->from, i, y - o->window.padding, x - o->window.padding);
+                const size_t at_w =
+                    ((ob * o->from.channels + i) * window + ky * o->window.width + kx) * block;
+                if (operation == FORWARD) {
+                    for (size_t b = 0; b < block; b++)
+                        a->y[at_y + b] += a->x[at_x] * a->w[at_w + b];
+                } else if (operation == BACKWARD_DATA) {
+                    iml_real sum = 0;
+                    for (size_t b = 0; b < block; b++) sum += a->y_bar[at_y + b] * a->w[at_w + b];
+                    a->x_bar[at_x] += sum;
+                } else {
+                    for (size_t b = 0; b < block; b++)
+                        a->w_bar[at_w + b] += a->x[at_x] * a->y_bar[at_y + b];
+                }
+            }
+        }
+    }
+}
+
+__attribute__((always_inline)) static inline void visit_images(const struct iml_convolution *self,
+                                                               size_t images, struct arrays a,
+                                                               enum operation operation,
+                                                               size_t block)
+{
+    const struct iml_convolution_options *o = &self->options;
+    const size_t in = iml_image_elements(&o->from), out = iml_image_elements(&o->to);
+    for (size_t n = 0; n < images; n++) {
+        size_t place[3];
+        for (place[0] = 0; place[0] < o->to.channels / block; place[0]++) {
+            for (place[1] = 0; place[1] < o->to.height; place[1]++) {
+                for (place[2] = 0; place[2] < o->to.width; place[2]++)
+                    visit_pixel(o, &a, operation, block, place);
+            }
+        }
+        if (operation != BACKWARD_DATA) a.x += in;
+        if (operation == BACKWARD_DATA) a.x_bar += in;
+        if (operation == FORWARD) a.y += out;
+        if (operation != FORWARD) a.y_bar += out;
+    }
+}
+
+static void clear(const struct iml_convolution_call *call, size_t count, iml_real *out)
+{
+    if (!call->has_sum) memset(out, 0, count * sizeof *out);
+}
+
+static void plain_forward(const struct iml_convolution *self,
+                          const struct iml_convolution_call *call, const iml_real *x,
+                          const iml_real *packed, iml_real *y)
+{
+    clear(call, call->images * iml_image_elements(&self->options.to), y);
+    visit_images(self, call->images, (struct arrays){.x = x, .w = packed, .y = y}, FORWARD,
+                 self->options.to.block);
+}
+
+static void plain_backward_data(const struct iml_convolution *self,
+                                const struct iml_convolution_call *call, const iml_real *y_bar,
+                                const iml_real *packed, iml_real *x_bar)
+{
+    clear(call, call->images * iml_image_elements(&self->options.from), x_bar);
+    visit_images(self, call->images, (struct arrays){.y_bar = y_bar, .w = packed, .x_bar = x_bar},
+                 BACKWARD_DATA, self->options.to.block);
+}
+
+void iml_convolution_plain_backward_weights(const struct iml_convolution *self,
+                                            const struct iml_convolution_call *call,
+                                            const iml_real *x, const iml_real *y_bar,
+                                            iml_real *gradient)
+{
+    const struct arrays arrays = {.x = x, .y_bar = y_bar, .w_bar = gradient};
+    const size_t block = self->options.to.block;
+    clear(call, weight_count(self), gradient);
+    if (block == 8) /* a constant: vectorized; the grey input layer comes here in every build */
+        visit_images(self, call->images, arrays, BACKWARD_WEIGHTS, 8);
+    else
+        visit_images(self, call->images, arrays, BACKWARD_WEIGHTS, block);
+}
+
+const struct iml_convolution_kind iml_convolution_plain = {
+    .name = "plain loops",
+    .create = plain_create,
+    .destroy = plain_destroy,
+    .pack = plain_pack,
+    .unpack = iml_convolution_plain_unpack,
+    .forward = plain_forward,
+    .backward_data = plain_backward_data,
+    .backward_weights = iml_convolution_plain_backward_weights,
+};

@@ -1,0 +1,132 @@
+/* edges.c: the memory between the layers of an evaluator; see evaluator.h. */
+#include <assert.h>
+
+#include "engine/net/evaluator.h"
+
+/* rows × width elements; the product was checked in iml_evaluator_new. */
+static iml_real *take(const struct iml_evaluator *self, struct iml_arena *arena, size_t width)
+{
+    return iml_arena_take(arena, self->rows * width, sizeof(iml_real));
+}
+
+static bool is_in_place(const struct iml_layer *layer)
+{
+    return layer->kind->is_in_place && layer->input > 0;
+}
+
+static void take_adjoints(const struct iml_evaluator *self, struct iml_arena *arena,
+                          struct iml_edge *edge)
+{
+    edge->adjoint = take(self, arena, edge->width);
+    if (self->wants_products) edge->adjoint_tangent = take(self, arena, edge->width);
+}
+
+static void lay_out_edge(struct iml_evaluator *self, struct iml_arena *arena, size_t l)
+{
+    const struct iml_layer *layer = &self->net->layers[l];
+    struct iml_edge *edge = &self->edges[l + 1];
+    if (is_in_place(layer)) {
+        *edge = self->edges[layer->input];
+        if (layer->kind->keeps_adjoint && self->wants_products)
+            edge->adjoint = take(self, arena, layer->out);
+        return;
+    }
+    if (layer->kind->is_fork) {
+        *edge = self->edges[layer->input];
+        take_adjoints(self, arena, edge);
+        return;
+    }
+    edge->width = layer->out;
+    edge->value = take(self, arena, layer->out);
+    if (self->wants_products) edge->tangent = take(self, arena, layer->out);
+    take_adjoints(self, arena, edge);
+}
+
+/* --- values alone --- */
+
+enum { EDGES_MAX = IML_LAYERS_MAX + 1, NONE = EDGES_MAX };
+
+/* Which array each edge has, and how wide the arrays are. */
+struct sharing {
+    size_t array_of[EDGES_MAX];
+    size_t last_reader[EDGES_MAX]; /* of an array, by edge: the last layer that reads it */
+    size_t widths[EDGES_MAX],
+        users[EDGES_MAX]; /* of an array; the edge that holds it, NONE: free */
+    size_t arrays;
+};
+
+static bool shares_values(const struct iml_layer *layer)
+{
+    return is_in_place(layer) || layer->kind->is_fork;
+}
+
+/* The edge whose array edge e has. */
+static size_t owner_of(const struct iml_net *net, size_t e)
+{
+    while (e > 0 && shares_values(&net->layers[e - 1])) e = net->layers[e - 1].input;
+    return e;
+}
+
+static void find_last_readers(const struct iml_net *net, struct sharing *sharing)
+{
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const struct iml_layer *layer = &net->layers[l];
+        sharing->last_reader[owner_of(net, layer->input)] = l;
+        if (layer->kind->has_second) sharing->last_reader[owner_of(net, layer->second)] = l;
+    }
+    sharing->last_reader[owner_of(net, net->layer_count)] = net->layer_count; /* the loss */
+}
+
+/* The narrowest free array that is wide enough, else a new one. */
+static size_t find_array(struct sharing *sharing, size_t width)
+{
+    size_t best = NONE;
+    for (size_t a = 0; a < sharing->arrays; a++) {
+        if (sharing->users[a] != NONE || sharing->widths[a] < width) continue;
+        if (best == NONE || sharing->widths[a] < sharing->widths[best]) best = a;
+    }
+    if (best != NONE) return best;
+    sharing->widths[sharing->arrays] = width;
+    return sharing->arrays++;
+}
+
+static void share_arrays(const struct iml_net *net, struct sharing *sharing)
+{
+    find_last_readers(net, sharing);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        const struct iml_layer *layer = &net->layers[l];
+        if (!shares_values(layer)) {
+            const size_t array = find_array(sharing, layer->out);
+            sharing->users[array] = l + 1;
+            sharing->array_of[l + 1] = array;
+        }
+        for (size_t a = 0; a < sharing->arrays; a++) {
+            if (sharing->users[a] != NONE && sharing->last_reader[sharing->users[a]] == l)
+                sharing->users[a] = NONE;
+        }
+    }
+}
+
+static void lay_out_values(struct iml_evaluator *self, struct iml_arena *arena)
+{
+    const struct iml_net *net = self->net;
+    struct sharing sharing = {0};
+    iml_real *arrays[EDGES_MAX];
+    share_arrays(net, &sharing);
+    for (size_t a = 0; a < sharing.arrays; a++) arrays[a] = take(self, arena, sharing.widths[a]);
+    for (size_t l = 0; l < net->layer_count; l++) {
+        self->edges[l + 1].width = net->layers[l].out;
+        const size_t owner = owner_of(net, l + 1);
+        if (owner > 0) self->edges[l + 1].value = arrays[sharing.array_of[owner]];
+    }
+}
+
+void iml_edges_lay_out(struct iml_evaluator *self, struct iml_arena *arena)
+{
+    self->edges[0].width = self->net->options.inputs;
+    if (self->use == IML_EVALUATOR_VALUES) {
+        lay_out_values(self, arena);
+        return;
+    }
+    for (size_t l = 0; l < self->net->layer_count; l++) lay_out_edge(self, arena, l);
+}
