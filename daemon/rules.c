@@ -5,7 +5,8 @@
 #include <string.h>
 
 const struct imld_rule *const imld_rules[] = {
-    &imld_rule_divergence, &imld_rule_patience, &imld_rule_target, &imld_rule_budget, NULL,
+    &imld_rule_divergence, &imld_rule_patience,   &imld_rule_target,
+    &imld_rule_budget,     &imld_rule_forgetting, NULL,
 };
 
 json_t *imld_json_number(double value)

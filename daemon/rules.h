@@ -20,6 +20,7 @@ struct imld_rule {
 extern const struct imld_rule imld_rule_patience;
 extern const struct imld_rule imld_rule_target;
 extern const struct imld_rule imld_rule_budget;
+extern const struct imld_rule imld_rule_forgetting;
 extern const struct imld_rule imld_rule_divergence; /* always on */
 
 /* The table; ends with NULL. */

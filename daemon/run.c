@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "daemon/artifact.h"
+#include "daemon/deviation.h"
 
 /* What the loop comes to. */
 enum outcome { GO_ON, FINISHED, RULE_FIRED, STOPPED, PAUSED, CANCELLED, SHUT_DOWN };
@@ -130,6 +131,9 @@ static enum iml_code evaluate(struct imld_run *run, enum outcome *outcome, struc
     const int64_t step = step_of(run);
     enum iml_code code = iml_trainer_evaluate(run->trainer, &run->rows, error);
     if (code == IML_OK) code = put_rows(run, step, error);
+    double deviation = 0;
+    if (code == IML_OK && imld_deviation(&run->history, step, &deviation))
+        code = put(run, IMLD_DEVIATION_METRIC, step, deviation, error);
     if (code == IML_OK) code = put(run, "run/seconds", step, imld_run_seconds(run), error);
     if (code != IML_OK) return code;
     put_artifacts(run, step);

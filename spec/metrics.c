@@ -116,6 +116,8 @@ const struct imld_metric imld_metrics[] = {
      "Mean batch loss over the steps since the last evaluation, each before its step (DESIGN §4)."},
     {"validation/accuracy", "1", HIGHER, true, true, IMLD_ALL,
      "Share of the validation images that are classified rightly (DESIGN §4)."},
+    {"validation/accuracy_deviation", "1", NONE, true, true, IMLD_ALL,
+     "Standard deviation of validation/accuracy over the last 10 evaluations, from the second one on (DESIGN §5)."},
     {"validation/loss", "nats", LOWER, true, true, IMLD_ALL,
      "Mean cross-entropy on the validation images (DESIGN §4)."},
 };

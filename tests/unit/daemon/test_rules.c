@@ -154,8 +154,13 @@ static void test_a_recorded_curve_gives_the_same_verdict_as_the_live_one(void **
 {
     (void)state;
     static const char *const lists[] = {
-        PATIENCE(3, 0), PATIENCE(2, 0.05), "[{\"rule\": \"budget\", \"steps\": 70}]",
-        "[{\"rule\": \"target\", \"metric\": \"validation/accuracy\", \"value\": 0.9}]", "[]"};
+        PATIENCE(3, 0),
+        PATIENCE(2, 0.05),
+        "[{\"rule\": \"budget\", \"steps\": 70}]",
+        "[{\"rule\": \"target\", \"metric\": \"validation/accuracy\", \"value\": 0.9}]",
+        "[]",
+        "[{\"rule\": \"forgetting\", \"metric\": \"validation/accuracy\", \"drop\": 0.3, "
+        "\"evaluations\": 2, \"steps\": 10}]"};
     enum { ROWS = 30 };
     uint32_t seed = 7;
     for (size_t trial = 0; trial < 200; trial++) {
@@ -164,7 +169,7 @@ static void test_a_recorded_curve_gives_the_same_verdict_as_the_live_one(void **
             seed = seed * 1664525u + 1013904223u;
             values[i] = seed >> 28 == 0 ? (float)NAN : (float)(seed >> 8) / 16777216.0f;
         }
-        const char *rules = lists[trial % 5];
+        const char *rules = lists[trial % (sizeof lists / sizeof lists[0])];
         struct imld_history recorded = {0};
         struct imld_history live = {0};
         fill(&recorded, "validation/accuracy", ROWS, values);

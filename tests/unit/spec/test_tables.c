@@ -147,8 +147,14 @@ static char *read_file(const char *path)
     return text;
 }
 
+/* Measured by the run loop: time, and what is a function of other rows. */
+static bool is_daemons(const char *name)
+{
+    return strncmp(name, "run/", 4) == 0 || strcmp(name, "validation/accuracy_deviation") == 0;
+}
+
 /* The engine does not know this table, and this table does not include the engine: their names are
- * compared as text. All but run/… are the engine's. */
+ * compared as text. */
 static void test_metrics_are_those_that_trainers_emit(void **unused)
 {
     (void)unused;
@@ -156,7 +162,7 @@ static void test_metrics_are_those_that_trainers_emit(void **unused)
     assert_non_null(source);
     for (size_t i = 0; i < imld_metric_count; i++) {
         char quoted[80];
-        if (strncmp(imld_metrics[i].name, "run/", 4) == 0) continue;
+        if (is_daemons(imld_metrics[i].name)) continue;
         (void)snprintf(quoted, sizeof quoted, "{\"%s\",", imld_metrics[i].name);
         if (!strstr(source, quoted)) print_error("%s is not in metrics.c\n", quoted);
         assert_non_null(strstr(source, quoted));
