@@ -1,0 +1,1 @@
+"""defects: public defects of hypergradient estimates, run on imld's own points (README.md of tests/oracle)."""
