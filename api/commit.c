@@ -1,6 +1,7 @@
 /* commit.c: a write on its way to the writer; see commit.h. */
 #include "api/commit.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ struct imld_commit *imld_commit_new(struct imld_request *request)
 
 const char *imld_commit_keep(struct imld_commit *commit, char *text)
 {
+    assert(commit->text_count < IMLD_COMMIT_TEXTS);
     if (text) commit->texts[commit->text_count++] = text;
     return text;
 }

@@ -6,7 +6,7 @@
 #include "api/request.h"
 #include "storage/jobs.h"
 
-enum { IMLD_COMMIT_TEXTS = 8 };
+enum { IMLD_COMMIT_TEXTS = 16 };
 
 struct imld_commit {
     atomic_uint references;       /* the request, and the writer */

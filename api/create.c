@@ -7,6 +7,7 @@
 #include "api/commit.h"
 #include "api/job_json.h"
 #include "api/json_text.h"
+#include "api/origin.h"
 #include "api/resources.h"
 #include "api/server.h"
 #include "spec/metrics.h"
@@ -52,12 +53,23 @@ static struct imld_answer answer_dry_run(struct imld_api *api, const json_t *spe
 
 /* ---- the write ---- */
 
+/* It was there when the document was read. */
+static struct imld_answer origin_is_gone(const struct imld_job_create *create)
+{
+    struct imld_problems problems = {0};
+    imld_problems_add(&problems, "/from/checkpoint", "%s", create->write.error.what);
+    const struct imld_answer answer = imld_answer_problems(422, &problems);
+    imld_problems_clear(&problems);
+    return answer;
+}
+
 static struct imld_answer created(struct imld_api *api, struct imld_request *request)
 {
     const struct imld_commit *commit = request->work;
     struct imld_answer answer;
     if (!imld_commit_is_done(request->work, &answer)) return answer;
     const struct imld_job_create *create = &commit->as.create;
+    if (create->write.code == IML_ERROR_NOT_FOUND) return origin_is_gone(create);
     if (create->write.code == IML_ERROR_CONFLICT)
         return imld_answer_problem(422, "this Idempotency-Key was used before with another body");
     if (create->write.code != IML_OK) return imld_answer_error(&create->write.error);
@@ -83,6 +95,16 @@ static const char *keep_list(struct imld_commit *commit, const json_t *spec, con
     return imld_commit_keep(commit, imld_json_dump(json_object_get(spec, key)));
 }
 
+/* from: of a resolved spec, or NULL. */
+static void keep_origin(struct imld_commit *commit, const json_t *from)
+{
+    struct imld_job_create *create = &commit->as.create;
+    const char *job = text_of(from, "job");
+    if (!job || !imld_job_number(job, &create->origin_job)) return;
+    create->origin_checkpoint = imld_commit_copy(commit, text_of(from, "checkpoint"));
+    create->origin_sha256 = imld_commit_copy(commit, text_of(from, "sha256"));
+}
+
 static struct imld_answer submit(struct imld_request *request, const json_t *spec, char **spec_text,
                                  const json_t *memory)
 {
@@ -100,6 +122,7 @@ static struct imld_answer submit(struct imld_request *request, const json_t *spe
     create->early_stopping = keep_list(commit, spec, "early_stopping");
     create->best_metric = imld_commit_copy(commit, best ? best : "");
     create->best_is_higher = metric && metric->better == IMLD_BETTER_HIGHER;
+    keep_origin(commit, json_object_get(spec, "from"));
     create->priority = json_integer_value(json_object_get(spec, "priority"));
     create->threads = json_integer_value(imld_json_at(spec, "/resources/threads"));
     create->memory_bytes = json_integer_value(json_object_get(memory, "total_bytes"));
@@ -151,6 +174,8 @@ struct imld_answer imld_jobs_create(struct imld_api *api, struct imld_request *r
         goto out;
     }
     context.may_raise_priority = request->caller.is_admin;
+    context.origin_view = imld_origin_find;
+    context.origin_context = api->storage;
     spec = imld_spec_resolve(document, &context, &problems);
     if (!spec || !api->control->plan(api->control->context, spec, &memory, &problems)) {
         answer = imld_answer_problems(422, &problems);

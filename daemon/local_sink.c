@@ -320,6 +320,7 @@ void imld_local_sink_open(struct imld_local_sink *self)
                                     .end = sink_end,
                                     .list = imld_local_sink_list,
                                     .read = imld_local_sink_read,
+                                    .origin = imld_local_sink_origin,
                                     .history = imld_local_sink_history};
     imld_job_id(self->job, self->id);
     self->retry_ms = IMLD_RETRY_MS;

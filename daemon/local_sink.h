@@ -45,6 +45,9 @@ enum iml_code imld_local_sink_list(struct imld_sink *sink, struct imld_checkpoin
 enum iml_code imld_local_sink_read(struct imld_sink *sink, const char *name,
                                    struct imld_checkpoint_content *content,
                                    struct iml_error *error);
+enum iml_code imld_local_sink_origin(struct imld_sink *sink, struct imld_origin *origin,
+                                     struct imld_checkpoint_content *content,
+                                     struct iml_error *error);
 enum iml_code imld_local_sink_history(struct imld_sink *sink, int64_t step,
                                       struct imld_history *history, struct iml_error *error);
 

@@ -48,6 +48,18 @@ enum iml_code imld_local_sink_read(struct imld_sink *sink, const char *name,
     return code;
 }
 
+enum iml_code imld_local_sink_origin(struct imld_sink *sink, struct imld_origin *origin,
+                                     struct imld_checkpoint_content *content,
+                                     struct iml_error *error)
+{
+    const struct imld_local_sink *self = (const struct imld_local_sink *)(const void *)sink;
+    struct imld_reader *reader = imld_reader_take(self->storage, error);
+    if (!reader) return error->code;
+    const enum iml_code code = imld_origin_read(reader, self->job, origin, content, error);
+    imld_reader_give(reader);
+    return code;
+}
+
 struct loading {
     struct imld_history *history;
     const char *metric;

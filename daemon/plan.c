@@ -149,6 +149,14 @@ static bool read_bound(const json_t *value, const struct binding *binding, void 
     return read_double(value, binding, &bound->value);
 }
 
+/* The seed of another job's split. */
+static bool read_split_seed(const json_t *value, const struct binding *binding, void *field)
+{
+    struct iml_trainer_options *options = field;
+    options->has_split_seed = true;
+    return read_unsigned(value, binding, &options->split_seed);
+}
+
 /* ---- the table ---- */
 
 static const char *const pixels[] = {"standardized", "symmetric", "unit", NULL};
@@ -250,6 +258,7 @@ static const struct binding bindings[] = {
     {"/evaluation/every_steps",            read_size,           AT(evaluation_every), NULL},
     {"/evaluation/every_updates",          read_size,           AT(evaluation_every), NULL},
     {"/seed",                              read_unsigned,       AT(seed), NULL},
+    {"/from/split_seed",                   read_split_seed,     0, NULL},
     {"/resources/threads",                 read_unsigned,       AT(threads), NULL},
 };
 /* clang-format on */

@@ -9,8 +9,7 @@
 
 enum { CHECKPOINTS_MAX = 64 };
 
-/* SHA-256 over the counts and file indices of the split, as 64 hexadecimal digits. */
-static void hash_split(const struct iml_trainer *trainer, char hash[65])
+void imld_run_split_hash(const struct iml_trainer *trainer, char hash[65])
 {
     const struct iml_split_view split = iml_trainer_split(trainer);
     const uint64_t counts[] = {split.train_count, split.validation_count, split.test_count};
@@ -65,11 +64,18 @@ static enum iml_code restore(struct imld_run *run, const char *name, struct iml_
     return iml_trainer_restored(run->trainer, error);
 }
 
+/* The state as it was opened, or that of the checkpoint that the job starts from. */
+static enum iml_code begin(struct imld_run *run, struct iml_error *error)
+{
+    return run->options->has_origin ? imld_run_import(run, error) : IML_OK;
+}
+
 /* The state as it was opened, when a checkpoint broke it or none is left. */
 static enum iml_code start_again(struct imld_run *run, struct iml_error *error)
 {
     imld_snapshot_give(&run->best.state, iml_trainer_registry(run->trainer));
-    return iml_trainer_restored(run->trainer, error);
+    const enum iml_code code = iml_trainer_restored(run->trainer, error);
+    return code == IML_OK ? begin(run, error) : code;
 }
 
 static bool can_go_on_from(const struct imld_checkpoint *checkpoint)
@@ -110,7 +116,7 @@ static enum iml_code restore_newest(struct imld_run *run, struct imld_checkpoint
         checkpoint->name[0] = '\0';
         has_tried = true;
     }
-    return has_tried ? start_again(run, error) : IML_OK;
+    return has_tried ? start_again(run, error) : begin(run, error);
 }
 
 /* The best as of the resumed step: written in the same transaction as the checkpoint of that step.
@@ -141,6 +147,6 @@ enum iml_code imld_run_resume(struct imld_run *run, struct iml_error *error)
     if (code == IML_OK && run->is_resumed) code = restore_best(run, checkpoints, count, error);
     if (code != IML_OK) return code;
     char hash[65];
-    hash_split(run->trainer, hash);
+    imld_run_split_hash(run->trainer, hash);
     return sink->opened(sink, hash, run->resumed_step, error);
 }

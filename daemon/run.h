@@ -18,6 +18,7 @@ struct imld_run_options {
     double checkpoint_seconds;       /* between two checkpoints */
     double first_checkpoint_seconds; /* a suspect's first one comes sooner */
     double seconds_before;           /* of running time in earlier attempts */
+    bool has_origin;                 /* it starts from another job's checkpoint (DESIGN §4) */
     const json_t *early_stopping;    /* the job's list as it is at the start */
     struct imld_orders *orders;
     struct imld_sink *sink;
@@ -57,6 +58,14 @@ struct imld_run {
 /* resume.c: the newest intact checkpoint, the rows up to it, the best as of then; tells the
  * sink. */
 IML_MUST_USE enum iml_code imld_run_resume(struct imld_run *run, struct iml_error *error);
+
+/* origin.c: what the run begins with instead of drawn weights: another job's, and its λ where the
+ * knowledge is of one kind; step 0, optimizers fresh. An event tells. IML_ERROR_DATA: it is gone or
+ * does not fit. */
+IML_MUST_USE enum iml_code imld_run_import(struct imld_run *run, struct iml_error *error);
+
+/* resume.c: SHA-256 over the counts and file indices of the split, as 64 hexadecimal digits. */
+void imld_run_split_hash(const struct iml_trainer *trainer, char hash[65]);
 
 /* finish.c: `last`, the best restored and evaluated and written as `best`, the result, the end. */
 IML_MUST_USE enum iml_code imld_run_finish(struct imld_run *run, enum imld_verb verb,

@@ -6,6 +6,7 @@
 #include "daemon/history.h"
 #include "daemon/snapshot.h"
 #include "spec/states.h"
+#include "storage/origins.h"
 
 /* How a run ends: what the job becomes. JSON texts or NULL. */
 struct imld_run_end {
@@ -52,6 +53,9 @@ struct imld_sink {
                           size_t capacity, size_t *count, struct iml_error *error);
     enum iml_code (*read)(struct imld_sink *self, const char *name,
                           struct imld_checkpoint_content *content, struct iml_error *error);
+    /* The checkpoint of another job that this one starts from (storage/origins.h). */
+    enum iml_code (*origin)(struct imld_sink *self, struct imld_origin *origin,
+                            struct imld_checkpoint_content *content, struct iml_error *error);
     /* Fills the history with the rows up to `step`. */
     enum iml_code (*history)(struct imld_sink *self, int64_t step, struct imld_history *history,
                              struct iml_error *error);

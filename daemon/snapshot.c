@@ -130,3 +130,31 @@ enum iml_code imld_snapshot_load(struct imld_snapshot *snapshot,
     }
     return IML_OK;
 }
+
+static bool begins(const char *name, const char *const *prefixes)
+{
+    for (size_t i = 0; prefixes[i]; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
+    return false;
+}
+
+enum iml_code imld_snapshot_import(struct imld_snapshot *snapshot,
+                                   const struct imld_checkpoint_content *content,
+                                   const char *const *prefixes, struct iml_error *error)
+{
+    for (size_t i = 0; i < snapshot->tensor_count; i++) {
+        const struct imld_tensor *tensor = &snapshot->tensors[i];
+        if (!begins(tensor->name, prefixes)) continue;
+        const enum iml_code code = check_tensor(tensor, content, error);
+        if (code != IML_OK) return code;
+    }
+    char *at = snapshot->bytes;
+    for (size_t i = 0; i < snapshot->tensor_count; i++) {
+        const struct imld_tensor *tensor = &snapshot->tensors[i];
+        const struct imld_tensor *found =
+            begins(tensor->name, prefixes) ? find(content, tensor->name) : NULL;
+        if (found) memcpy(at, found->data, tensor->bytes);
+        at += tensor->bytes;
+    }
+    return IML_OK;
+}

@@ -31,4 +31,12 @@ IML_MUST_USE enum iml_code imld_snapshot_load(struct imld_snapshot *snapshot,
                                               const struct imld_checkpoint_content *content,
                                               struct iml_error *error);
 
+/* Takes from a checkpoint the tensors whose names begin with one of the prefixes (a list that ends
+ * with NULL): each of the snapshot's must be in the checkpoint, in its type and shape; the others
+ * stay. IML_ERROR_DATA names the tensor; the snapshot is then unchanged. */
+IML_MUST_USE enum iml_code imld_snapshot_import(struct imld_snapshot *snapshot,
+                                                const struct imld_checkpoint_content *content,
+                                                const char *const *prefixes,
+                                                struct iml_error *error);
+
 #endif

@@ -11,12 +11,14 @@
 #include "spec/fallback.h"
 #include "spec/fields.h"
 #include "spec/levels.h"
+#include "spec/origin.h"
 #include "spec/pointer.h"
 #include "spec/suggest.h"
 #include "spec/value.h"
 
 struct resolver {
     unsigned algorithms; /* the job's; all, where the document does not say it rightly */
+    bool has_origin;     /* `from` is there: data and model are another job's */
     bool is_patch;       /* only patchable rows, and no defaults at the top */
     bool has_failed;     /* an allocation: noticed once, at the end */
     struct imld_facts facts;
@@ -137,6 +139,8 @@ static json_t *resolve_field(struct resolver *resolver, const struct imld_level 
         return resolve_inside(resolver, field, value, pointer,
                               check_given(resolver, field, value, pointer));
     if (!field || !is_certain || (resolver->is_patch && level->is_top)) return NULL;
+    if (!field->fallback && resolver->has_origin && strcmp(field->path, "/data/set") == 0)
+        return NULL; /* that job's, which /from failed to bring */
     if (!field->fallback) {
         imld_problems_add(resolver->problems, pointer, "missing; this field is required");
         return NULL;
@@ -307,11 +311,11 @@ static json_t *unless_problems(json_t *spec, const struct resolver *resolver)
     return NULL;
 }
 
-json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_context *context,
-                          struct imld_problems *problems)
+static json_t *resolve_document(const json_t *document, const struct imld_resolve_context *context,
+                                bool has_origin, struct imld_problems *problems)
 {
-    if (!is_shallow_object(document, problems)) return NULL;
-    struct resolver resolver = {.algorithms = IMLD_ALL, .problems = problems};
+    struct resolver resolver = {
+        .algorithms = IMLD_ALL, .has_origin = has_origin, .problems = problems};
     const char *const algorithm = json_string_value(json_object_get(document, "algorithm"));
     if (algorithm && imld_algorithm_find(algorithm))
         resolver.algorithms = imld_algorithm_find(algorithm);
@@ -324,6 +328,19 @@ json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_cont
     /* a right name that was not looked at, for want of memory: defaults are missing */
     if (context->set_view && !is_known && problems->total == 0) resolver.has_failed = true;
     return unless_problems(spec, &resolver);
+}
+
+json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_context *context,
+                          struct imld_problems *problems)
+{
+    if (!is_shallow_object(document, problems)) return NULL;
+    const bool has_origin = json_object_get(document, "from") != NULL;
+    json_t *const whole = imld_origin_bring(document, context, problems);
+    const size_t own = problems->count;
+    json_t *const spec = resolve_document(whole ? whole : document, context, has_origin, problems);
+    if (whole) imld_origin_point(problems, own);
+    json_decref(whole);
+    return spec;
 }
 
 json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,

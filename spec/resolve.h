@@ -15,19 +15,32 @@ struct imld_set_view {
     uint64_t channels, height, width;
 };
 
+/* What spec has to know of a checkpoint that a job starts from. */
+struct imld_origin_view {
+    json_t *spec; /* a new reference: the resolved spec of the job that it belongs to */
+    int64_t step;
+    char sha256[65];
+};
+
 /* What a document is checked against. */
 struct imld_resolve_context {
     /* Fills view; false: there is no such set, or it is broken (`why`: a text of at most 500
      * bytes). NULL: sets aren't looked at (for the schema's own tests). */
     bool (*set_view)(void *context, const char *name, struct imld_set_view *view, char why[512]);
     void *context;
+    /* Fills view with that checkpoint; false: a problem at /from/job or /from/checkpoint says why
+     * not. NULL: no job can start from another. */
+    bool (*origin_view)(void *context, const char *job, const char *checkpoint,
+                        struct imld_origin_view *view, struct imld_problems *problems);
+    void *origin_context;
     uint64_t threads_limit; /* --threads */
     bool may_raise_priority;
 };
 
 /* A new reference, or NULL with problems. Fields that aren't known are problems that name the
  * nearest known one; fields outside their `when` are problems; sections of other algorithms are
- * problems. The input is not changed. */
+ * problems. The input is not changed. With
+ * `from` the data and model of the other job are written out in the answer (origin.h). */
 json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_context *context,
                           struct imld_problems *problems);
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "storage/events.h"
 #include "storage/jobs.h"
+#include "storage/needed.h"
 #include "storage/paths.h"
 #include "storage/state.h"
 #include "storage/transitions.h"
@@ -193,7 +194,8 @@ static enum iml_code apply_delete(struct imld_write *self, struct imld_database 
         return iml_error_set(error, IML_ERROR_CONFLICT, "job %s is %s, not ended", id,
                              imld_state_name(standing.state));
     const struct imld_bind binds[] = {imld_bind_integer(request->number), imld_bind_end()};
-    code = list_files(database, request->number, error);
+    code = imld_needed_refuse(database, request->number, error);
+    if (code == IML_OK) code = list_files(database, request->number, error);
     if (code == IML_OK)
         code =
             imld_sql_run(&database->connection, "DELETE FROM events WHERE job = ?1", binds, error);

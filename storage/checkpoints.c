@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "storage/events.h"
 #include "storage/jobs.h"
+#include "storage/needed.h"
 #include "storage/paths.h"
 #include "storage/rows.h"
 #include "storage/safetensors.h"
@@ -50,7 +51,8 @@ static enum iml_code job_path(const struct imld_storage *storage, int64_t job, c
 
 /* ---- the transaction ---- */
 
-/* The file that the row names now, if it is another one, goes after the commit. */
+/* The file that the row names now, if it is another one and no job starts from it, goes after the
+ * commit. */
 static enum iml_code replace_file(struct imld_database *database, int64_t job, const char *name,
                                   const char *new_file, struct iml_error *error)
 {
@@ -64,7 +66,10 @@ static enum iml_code replace_file(struct imld_database *database, int64_t job, c
     bool has_row = false;
     enum iml_code code = imld_statement_step(&database->connection, statement, &has_row, error);
     const char *file = has_row ? imld_column_text(statement, 0) : NULL;
-    if (code == IML_OK && file && strcmp(file, new_file) != 0) {
+    bool is_needed = false;
+    if (code == IML_OK && file && strcmp(file, new_file) != 0)
+        code = imld_needed_file(&database->connection, job, file, &is_needed, error);
+    if (code == IML_OK && file && strcmp(file, new_file) != 0 && !is_needed) {
         code = job_path(database->storage, job, file, path, error);
         if (code == IML_OK) code = imld_effects_unlink(&database->effects, path, error);
     }
@@ -102,8 +107,9 @@ static int64_t step_of_run(const struct checkpoint_commit *request)
     return INT64_MAX;
 }
 
-/* step-… checkpoints beyond the newest `keep` up to this step, and all later ones: a run is there
- * only where those could not be read, and they would take the places of the ones that can. */
+/* But for those that other jobs start from: step-… checkpoints beyond the newest `keep` up to this
+ * step, and all later ones: a run is there only where those could not be read, and they would take
+ * the places of the ones that can. */
 static enum iml_code prune(struct imld_database *database, int64_t job, int64_t step, size_t keep,
                            struct iml_error *error)
 {
@@ -114,7 +120,10 @@ static enum iml_code prune(struct imld_database *database, int64_t job, int64_t 
                        "DELETE FROM checkpoints WHERE job = ?1 AND name LIKE 'step-%'"
                        " AND (step > ?3 OR name IN"
                        "  (SELECT name FROM checkpoints WHERE job = ?1 AND name LIKE 'step-%'"
-                       "   AND step <= ?3 ORDER BY step DESC LIMIT -1 OFFSET ?2)) RETURNING file",
+                       "   AND step <= ?3 ORDER BY step DESC LIMIT -1 OFFSET ?2))"
+                       " AND NOT EXISTS (SELECT 1 FROM origins JOIN jobs ON number = origins.job"
+                       "  WHERE source = ?1 AND origins.file = checkpoints.file"
+                       "  AND " IMLD_NOT_ENDED ") RETURNING file",
                        binds, error);
     if (!statement) return imld_failed(error);
     enum iml_code code = IML_OK;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "storage/events.h"
+#include "storage/needed.h"
 #include "storage/spec_hash.h"
 #include "storage/state.h"
 
@@ -121,6 +122,8 @@ static enum iml_code apply(struct imld_write *self, struct imld_database *databa
         return IML_OK;
     }
     code = insert_job(database, request, error);
+    if (code == IML_OK && request->origin_job != 0)
+        code = imld_needed_insert(database, request, error);
     if (code == IML_OK && request->idempotency_key) code = insert_key(database, request, error);
     if (code == IML_OK) code = write_created(database, request, error);
     return code;

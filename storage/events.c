@@ -11,6 +11,7 @@ const struct imld_event_kind imld_event_kinds[] = {
     {"created",         "The job was accepted. Data: name, priority, threads, memory_bytes."},
     {"claimed",         "The queue gave it to a run. Data: from, to, attempt, priority, threads, from_checkpoint."},
     {"opened",          "The run has opened net and data. Data: split, cpu_kernel, resumed_step."},
+    {"imported",        "It starts from another job's checkpoint. Data: job, checkpoint, step, sha256, knowledge (whether its λ was taken too)."},
     {"kernel_changed",  "It goes on under another CPU kernel than its checkpoint's: other bits. Data: from, to."},
     {"artifact_dropped","An artifact was too long to be stored. Data: name, step, bytes, limit."},
     {"artifacts_thinned","There were more artifacts of a name than are kept: from here on an even sample of them and the newest. Data: name, step, limit."},

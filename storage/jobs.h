@@ -48,9 +48,9 @@ void imld_job_clear(struct imld_job *job);
 
 /* ---- requests ---- */
 
-/* A new job. With an idempotency key the key is stored in the same transaction; the same owner, key
- * and body hash within 30 days gives the earlier job (is_replayed). Another body:
- * IML_ERROR_CONFLICT. */
+/* A new job. IML_ERROR_NOT_FOUND: the checkpoint that it starts from is no more. With an
+ * idempotency key the key is stored in the same transaction; the same owner, key and body hash
+ * within 30 days gives the earlier job (is_replayed). Another body: IML_ERROR_CONFLICT. */
 struct imld_job_create {
     struct imld_write write;
     /* in: borrowed until done */
@@ -59,6 +59,8 @@ struct imld_job_create {
     int64_t priority, threads, memory_bytes;
     const char *idempotency_key; /* NULL: none */
     unsigned char body_hash[32]; /* SHA-256 of the body as received */
+    int64_t origin_job;          /* number of the job that it starts from; 0: none */
+    const char *origin_checkpoint, *origin_sha256;
     /* out */
     int64_t number;
     bool is_replayed;
@@ -93,7 +95,8 @@ struct imld_job_patch {
 };
 void imld_job_patch_prepare(struct imld_job_patch *request);
 
-/* Deletes an ended job with rows and checkpoints; files are unlinked after the commit. */
+/* Deletes an ended job with rows and checkpoints; files are unlinked after the commit.
+ * IML_ERROR_CONFLICT: it has not ended, or jobs that have not start from a checkpoint of it. */
 struct imld_job_delete {
     struct imld_write write;
     int64_t number;

@@ -1,10 +1,11 @@
-/* orphans.c: at start, files below checkpoints/ that no row names: temporaries, files whose
- * transaction never came, pruned ones that a crash left behind (DESIGN §6). */
+/* orphans.c: at start, files below checkpoints/ that no row names and no job starts from:
+ * temporaries, files whose transaction never came, pruned ones that a crash left behind (DESIGN
+ * §6). */
 #include <dirent.h>
 #include <string.h>
 
 #include "base/io.h"
-#include "storage/jobs.h"
+#include "storage/needed.h"
 #include "storage/paths.h"
 #include "storage/state.h"
 
@@ -41,12 +42,14 @@ static void clean_job(struct imld_storage *storage, struct imld_connection *conn
         char path[PATH_MAX];
         struct iml_error error = {0};
         int64_t count = 0;
+        bool is_needed = false;
         const struct imld_bind binds[] = {imld_bind_integer(job), imld_bind_text(name),
                                           imld_bind_end()};
-        const enum iml_code code = imld_sql_integer(
+        enum iml_code code = imld_sql_integer(
             connection, "SELECT count(*) FROM checkpoints WHERE job = ?1 AND file = ?2", binds,
             &count, &error);
-        if (code != IML_OK || count > 0) {
+        if (code == IML_OK) code = imld_needed_file(connection, job, name, &is_needed, &error);
+        if (code != IML_OK || count > 0 || is_needed) {
             is_empty = false;
             continue;
         }

@@ -75,9 +75,9 @@ static const char version_1[] =
     "  PRIMARY KEY (job, name)"
     ") STRICT, WITHOUT ROWID;";
 
-/* Version 2: artifacts. `place` orders them for thinning (artifacts.c); the index by it holds all that
- * thinning looks at, so that no document is read for it. The document is the last column: a list
- * reads the row's head alone. */
+/* Version 2: artifacts. `place` orders them for thinning (artifacts.c); the index by it holds all
+ * that thinning looks at, so that no document is read for it. The document is the last column: a
+ * list reads the row's head alone. */
 static const char version_2[] =
     "CREATE TABLE artifacts ("
     "  id INTEGER PRIMARY KEY,"
@@ -88,5 +88,15 @@ static const char version_2[] =
     ") STRICT;"
     "CREATE INDEX artifacts_by_place ON artifacts (job, name, place);";
 
-const char *const imld_migrations[] = {version_1, version_2};
+/* Version 3: the checkpoint that a job starts from, as its row was at the submission. Its job may
+ * be deleted once this one has ended: no foreign key. */
+static const char version_3[] =
+    "CREATE TABLE origins ("
+    "  job INTEGER PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,"
+    "  source INTEGER NOT NULL, name TEXT NOT NULL, step INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+    "  created_ms INTEGER NOT NULL, sha256 TEXT NOT NULL, file TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX origins_by_source ON origins (source);";
+
+const char *const imld_migrations[] = {version_1, version_2, version_3};
 const size_t imld_migration_count = sizeof imld_migrations / sizeof imld_migrations[0];

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "storage/events.h"
+#include "storage/needed.h"
 #include "storage/result.h"
 
 /* What a verb does beside the state. */
@@ -137,6 +138,8 @@ static enum iml_code apply_change(struct imld_database *database, int64_t number
         code =
             imld_sql_run(&database->connection, "DELETE FROM intents WHERE job = ?1", binds, error);
     if (code == IML_OK) code = write_event(database, number, change, error);
+    if (code == IML_OK && imld_state_has_ended(change->to))
+        code = imld_needed_release(database, number, error);
     return code;
 }
 

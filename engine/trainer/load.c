@@ -14,10 +14,12 @@ static enum iml_code load_train_split(struct iml_trainer *self, const struct iml
     const struct iml_split_lists lists = {.validation = self->validation_indices,
                                           .train = self->train_indices,
                                           .scratch = self->split_scratch};
+    const struct iml_trainer_options *options = &self->options;
+    const uint32_t seed = options->has_split_seed ? options->split_seed : options->seed;
     enum iml_code code = iml_set_labels(set, IML_SPLIT_TRAIN, self->split_labels, error);
     if (code == IML_OK)
-        code = iml_split_draw(self->options.seed, &self->counts, self->split_labels,
-                              self->facts.train_images, &lists, error);
+        code = iml_split_draw(seed, &self->counts, self->split_labels, self->facts.train_images,
+                              &lists, error);
     if (code != IML_OK) return code;
     pick_labels(self->split_labels, self->train_indices, &self->train);
     pick_labels(self->split_labels, self->validation_indices, &self->validation);

@@ -127,6 +127,8 @@ struct iml_trainer_options {
     struct iml_diagnostics_options diagnostics; /* iml only */
     size_t evaluation_every;                    /* supervised: steps; iml: updates */
     uint32_t seed;
+    bool has_split_seed; /* the split is drawn with split_seed in place of seed (DESIGN §4: from) */
+    uint32_t split_seed;
     unsigned threads;
     int nice;                   /* of the helper threads; the run's own thread is the caller's */
     struct iml_set_roots roots; /* borrowed until open returns */

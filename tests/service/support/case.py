@@ -49,7 +49,7 @@ class Case(unittest.TestCase):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def assert_same_outcome(self, a, b, what=""):
-        """Same bits in all deterministic rows and in the tensors of best and last."""
+        """Same bits in all deterministic rows, the tensors of best and last, all artifacts."""
         self.assertEqual(sorted(a["rows"]), sorted(b["rows"]), what)
         for name, rows in a["rows"].items():
             other = b["rows"][name]
@@ -59,6 +59,9 @@ class Case(unittest.TestCase):
         for name in a["tensors"]:
             self.assertEqual(differences(a["tensors"][name], b["tensors"][name]), [],
                              f"{what}: tensors of {name}")
+        self.assertEqual(sorted(a["artifacts"]), sorted(b["artifacts"]), what)
+        wrong = [key for key in a["artifacts"] if a["artifacts"][key] != b["artifacts"][key]]
+        self.assertEqual(wrong, [], f"{what}: artifacts")
         self.assertEqual(a["result"], b["result"], what)
         self.assertEqual(a["split"], b["split"], what)
 

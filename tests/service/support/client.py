@@ -177,6 +177,24 @@ class Client:
     def checkpoint(self, id, name):
         return self.expect(200, "GET", f"/v1/jobs/{id}/checkpoints/{name}").body
 
+    def artifacts(self, id):
+        """{(name, step): the document's bytes}, page after page, in the order of the list."""
+        found, cursor = {}, None
+        while True:
+            tail = f"&cursor={cursor}" if cursor else ""
+            page = self.get(f"/v1/jobs/{id}/artifacts?limit=100{tail}")
+            for item in page["artifacts"]:
+                path = f"/v1/jobs/{id}/artifacts/{item['name']}?step={item['step']}"
+                body = self.expect(200, "GET", path).body
+                document = parse(body.decode("utf-8"))
+                assert (document["name"], document["step"]) == (item["name"], item["step"]), item
+                assert len(body) == item["bytes"], item
+                found[item["name"], item["step"]] = body
+            if not page["more"]:
+                assert list(found) == sorted(found), "the list is not sorted"
+                return found
+            cursor = page["cursor"]
+
     def outcome(self, id):
         """All of a finished job that must have the same bits whatever happened to the daemon."""
         job = self.wait_state(id, "completed")
@@ -184,4 +202,5 @@ class Client:
         rows = {name: rows for name, rows in self.metrics(id).items() if name in names}
         assert rows, f"job {id} has no deterministic rows"
         tensors = {name: Tensors(self.checkpoint(id, name)) for name in ("best", "last")}
-        return {"rows": rows, "tensors": tensors, "result": job["result"], "split": job["split"]}
+        return {"rows": rows, "tensors": tensors, "artifacts": self.artifacts(id),
+                "result": job["result"], "split": job["split"]}

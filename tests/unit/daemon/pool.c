@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "api/origin.h"
 #include "spec/metrics.h"
 #include "spec/resolve.h"
 #include "storage/artifacts.h"
@@ -158,14 +159,17 @@ static bool tiny_view(void *context, const char *name, struct imld_set_view *vie
     return strcmp(name, "tiny") == 0;
 }
 
-static json_t *resolve(const char *spec)
+static json_t *resolve(struct pool *pool, const char *spec)
 {
     char *text = strdup(spec);
     for (char *c = text; *c; c++) *c = (char)(*c == '\'' ? '"' : *c);
     json_error_t where;
     json_t *document = json_loads(text, 0, &where);
     if (!document) fail_msg("%s", where.text);
-    const struct imld_resolve_context context = {.set_view = tiny_view, .threads_limit = 2};
+    const struct imld_resolve_context context = {.set_view = tiny_view,
+                                                 .origin_view = imld_origin_find,
+                                                 .origin_context = pool->storage,
+                                                 .threads_limit = 2};
     struct imld_problems problems = {0};
     json_t *resolved = imld_spec_resolve(document, &context, &problems);
     if (!resolved) fail_msg("%s: %s", problems.items[0].pointer, problems.items[0].detail);
@@ -175,9 +179,14 @@ static json_t *resolve(const char *spec)
     return resolved;
 }
 
+static const char *text_at(const json_t *spec, const char *pointer)
+{
+    return json_string_value(imld_json_at(spec, pointer));
+}
+
 int64_t pool_submit(struct pool *pool, const char *spec)
 {
-    json_t *resolved = resolve(spec);
+    json_t *resolved = resolve(pool, spec);
     char *text = json_dumps(resolved, JSON_COMPACT);
     char *rules = json_dumps(json_object_get(resolved, "early_stopping"), JSON_COMPACT);
     const char *best = json_string_value(imld_json_at(resolved, "/checkpoint/best"));
@@ -192,7 +201,11 @@ int64_t pool_submit(struct pool *pool, const char *spec)
         .best_is_higher = imld_metric_find(best)->better == IMLD_BETTER_HIGHER,
         .threads = json_integer_value(imld_json_at(resolved, "/resources/threads")),
         .memory_bytes = 1 << 20,
+        .origin_checkpoint = text_at(resolved, "/from/checkpoint"),
+        .origin_sha256 = text_at(resolved, "/from/sha256"),
     };
+    const char *source = text_at(resolved, "/from/job");
+    assert_true(!source || imld_job_number(source, &create.origin_job));
     imld_job_create_prepare(&create);
     if (imld_storage_run(pool->storage, &create.write) != IML_OK)
         fail_msg("%s", create.write.error.what);
@@ -252,6 +265,11 @@ void pool_wait(struct pool *pool, int64_t number, bool (*holds)(const struct iml
 bool job_has_ended(const struct imld_job *job)
 {
     return imld_state_has_ended(job->state);
+}
+
+bool job_is_running(const struct imld_job *job)
+{
+    return job->state == IMLD_RUNNING;
 }
 
 bool job_is_paused(const struct imld_job *job)

@@ -44,6 +44,7 @@ struct imld_job pool_job(struct pool *pool, int64_t number);
 /* Waits until the job's row satisfies `holds`. */
 void pool_wait(struct pool *pool, int64_t number, bool (*holds)(const struct imld_job *job));
 bool job_has_ended(const struct imld_job *job);
+bool job_is_running(const struct imld_job *job);
 bool job_is_paused(const struct imld_job *job);
 bool job_has_checkpoint(const struct imld_job *job);
 bool job_is_queued(const struct imld_job *job);

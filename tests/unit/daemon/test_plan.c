@@ -93,9 +93,24 @@ static void test_the_papers_job(void **state)
     json_decref(spec);
 }
 
+/* A job that starts from another has its images under any seed of its own. */
+static void test_the_split_of_another_job(void **state)
+{
+    (void)state;
+    json_t *spec = resolve(paper);
+    struct iml_trainer_options options;
+    assert_int_equal(imld_plan_options(spec, &options, NULL), IML_OK);
+    assert_false(options.has_split_seed);
+    json_t *from = json_pack("{s:s, s:I}", "job", "j0000001", "split_seed", (json_int_t)4294967295);
+    assert_int_equal(json_object_set_new(spec, "from", from), 0);
+    assert_int_equal(imld_plan_options(spec, &options, NULL), IML_OK);
+    assert_true(options.has_split_seed && options.split_seed == UINT32_MAX && options.seed == 7);
+    json_decref(spec);
+}
+
 /* Fields that are the daemon's own, or say nothing but what the engine has one of. */
-static const char *const elsewhere[] = {"/checkpoint", "/early_stopping", "/name",      "/note",
-                                        "/priority",   "/tags",           "/model/kind"};
+static const char *const elsewhere[] = {"/checkpoint", "/early_stopping", "/from", "/name",
+                                        "/note",       "/priority",       "/tags", "/model/kind"};
 
 static bool is_elsewhere(const char *path)
 {
@@ -373,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_papers_job),
+        cmocka_unit_test(test_the_split_of_another_job),
         cmocka_unit_test(test_each_field_reaches_an_option),
         cmocka_unit_test(test_each_field_of_each_solver_reaches_an_option),
         cmocka_unit_test(test_the_solvers_options),

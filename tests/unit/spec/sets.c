@@ -28,7 +28,47 @@ static bool set_view(void *context, const char *name, struct imld_set_view *view
     return false;
 }
 
-const struct imld_resolve_context test_context = {.set_view = set_view, .threads_limit = 4};
+const char origin_sha256[65] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+#define DATA                                                                                       \
+    "\"data\":{\"set\":\"tiny\",\"train\":20,\"validation\":10,\"test\":8,\"pixels\":\"unit\"}"
+#define MODEL                                                                                      \
+    "\"model\":{\"kind\":\"mlp\",\"hidden\":[5],\"activation\":\"tanh\",\"dropout\":0,"            \
+    "\"initialization\":\"pytorch\"}"
+
+static bool origin_view(void *context, const char *job, const char *checkpoint,
+                        struct imld_origin_view *view, struct imld_problems *problems)
+{
+    static const struct {
+        const char *job, *spec;
+    } jobs[] = {
+        {"j0000001", "{\"algorithm\":\"iml\"," DATA "," MODEL ",\"seed\":7}"},
+        {"j0000002", "{\"algorithm\":\"supervised\"," DATA "," MODEL
+                     ",\"from\":{\"job\":\"j0000001\",\"split_seed\":7},\"seed\":9}"},
+        {"j0000003", "{\"algorithm\":\"another\"," DATA "," MODEL ",\"seed\":7}"},
+        {"j0000004", "{\"algorithm\":\"iml\",\"data\":{\"set\":\"gone\"}," MODEL ",\"seed\":7}"},
+        {"j0000005", "{\"algorithm\":\"iml\"," DATA ",\"model\":{\"kind\":\"wide\"},\"seed\":7}"},
+    };
+    static json_t
+        *parsed[sizeof jobs / sizeof jobs[0]]; /* once: jansson can't parse without memory */
+    (void)context;
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        if (!parsed[i]) parsed[i] = json_loads(jobs[i].spec, 0, NULL);
+        if (strcmp(jobs[i].job, job) != 0) continue;
+        if (strcmp(checkpoint, "best") != 0 && strcmp(checkpoint, "step-40") != 0) {
+            imld_problems_add(problems, "/from/checkpoint", "it has best, step-40");
+            return false;
+        }
+        *view = (struct imld_origin_view){.spec = json_incref(parsed[i]), .step = 40};
+        (void)snprintf(view->sha256, sizeof view->sha256, "%s", origin_sha256);
+        return true;
+    }
+    imld_problems_add(problems, "/from/job", "there is no such job");
+    return false;
+}
+
+const struct imld_resolve_context test_context = {
+    .set_view = set_view, .origin_view = origin_view, .threads_limit = 4};
 
 json_t *resolve_text(const char *text, struct imld_problems *problems)
 {

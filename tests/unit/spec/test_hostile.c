@@ -215,10 +215,9 @@ static void *scarce_malloc(size_t bytes)
 }
 
 /* Each piece in turn, until none is refused any more: never half a spec. */
-static void test_without_memory_nothing_is_left_out(void **unused)
+static void check_without_memory(const char *text)
 {
-    (void)unused;
-    json_t *const document = json_loads(seed_text, 0, NULL);
+    json_t *const document = json_loads(text, 0, NULL);
     struct imld_problems problems = {0};
     json_t *const whole = imld_spec_resolve(document, &test_context, &problems);
     assert_non_null(whole);
@@ -243,6 +242,13 @@ static void test_without_memory_nothing_is_left_out(void **unused)
     json_set_alloc_funcs(malloc, free);
     json_decref(whole);
     json_decref(document);
+}
+
+static void test_without_memory_nothing_is_left_out(void **unused)
+{
+    (void)unused;
+    check_without_memory(seed_text);
+    check_without_memory("{\"algorithm\":\"supervised\",\"from\":{\"job\":\"j0000002\"}}");
 }
 
 int main(void)

@@ -1,0 +1,81 @@
+/* origin.c: a run that begins with another job's weights (`from`, DESIGN §4); see run.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "daemon/run.h"
+#include "spec/resolve.h"
+#include "storage/jobs.h"
+
+/* Whether the other job learned a λ of the kind that this one learns. */
+static bool shares_knowledge(const struct imld_run *run, const struct imld_origin *origin)
+{
+    const struct iml_knowledge_kind *own = run->options->trainer->meta.knowledge.kind;
+    json_t *spec = origin->spec ? json_loads(origin->spec, 0, NULL) : NULL;
+    const char *kind = json_string_value(imld_json_at(spec, "/meta/knowledge/kind"));
+    const bool is_shared = own && kind && strcmp(own->name, kind) == 0;
+    json_decref(spec);
+    return is_shared;
+}
+
+/* Where the files have changed since, the seed alone does not give the other job's images. */
+static enum iml_code check_split(const struct imld_run *run, const struct imld_origin *origin,
+                                 struct iml_error *error)
+{
+    char hash[65];
+    imld_run_split_hash(run->trainer, hash);
+    if (!origin->split || strcmp(origin->split, hash) == 0) return IML_OK;
+    (void)iml_error_set(error, IML_ERROR_DATA,
+                        "the split is %.16s…, that of the job it starts from was %.16s…", hash,
+                        origin->split);
+    iml_error_where(error, "/from/job");
+    iml_error_mend(error, "the data set's files have changed since: put them back, then retry");
+    return IML_ERROR_DATA;
+}
+
+static enum iml_code take(struct imld_run *run, const struct imld_checkpoint_content *content,
+                          bool takes_knowledge, struct iml_error *error)
+{
+    const char *const prefixes[] = {"parameters/", takes_knowledge ? "knowledge/" : NULL, NULL};
+    const struct iml_registry *registry = iml_trainer_registry(run->trainer);
+    imld_snapshot_take(&run->current, registry);
+    const enum iml_code code = imld_snapshot_import(&run->current, content, prefixes, error);
+    if (code != IML_OK) return code;
+    imld_snapshot_give(&run->current, registry);
+    return iml_trainer_restored(run->trainer, error);
+}
+
+static enum iml_code tell(struct imld_run *run, const struct imld_origin *origin,
+                          bool takes_knowledge, struct iml_error *error)
+{
+    char id[IMLD_JOB_ID_MAX];
+    struct imld_text text = {0};
+    imld_job_id(origin->source, id);
+    imld_text_printf(&text, "{\"job\": \"%s\", \"checkpoint\": \"%s\", \"step\": %lld", id,
+                     origin->checkpoint.name, (long long)origin->checkpoint.step);
+    imld_text_printf(&text, ", \"sha256\": \"%s\", \"knowledge\": %s}", origin->checkpoint.sha256,
+                     takes_knowledge ? "true" : "false");
+    char *data = imld_text_take(&text);
+    struct imld_sink *sink = run->options->sink;
+    const enum iml_code code = sink->event(sink, "imported", data, error);
+    free(data);
+    return code;
+}
+
+enum iml_code imld_run_import(struct imld_run *run, struct iml_error *error)
+{
+    struct imld_sink *sink = run->options->sink;
+    struct imld_origin origin = {0};
+    struct imld_checkpoint_content content = {0};
+    enum iml_code code = sink->origin(sink, &origin, &content, error);
+    if (code == IML_ERROR_DATA)
+        iml_error_mend(error, "the checkpoint that the job starts from can't be read: submit the "
+                              "job anew from another one");
+    const bool takes_knowledge = code == IML_OK && shares_knowledge(run, &origin);
+    if (code == IML_OK) code = check_split(run, &origin, error);
+    if (code == IML_OK) code = take(run, &content, takes_knowledge, error);
+    if (code == IML_OK) code = tell(run, &origin, takes_knowledge, error);
+    imld_checkpoint_content_clear(&content);
+    imld_origin_clear(&origin);
+    return code;
+}

@@ -1,0 +1,153 @@
+/* origin.c: what `from` brings into a job document; see origin.h. */
+#include "spec/origin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/fallback.h"
+#include "spec/fields.h"
+#include "spec/levels.h"
+#include "spec/pointer.h"
+#include "spec/value.h"
+
+static const char *const sections[] = {"data", "model"};
+
+/* The text at /from/NAME if it is one that its row allows; the row's default where it is left out;
+ * NULL: neither. */
+static json_t *text_of(const json_t *from, const char *path, const char *name)
+{
+    struct imld_problems ignored = {0};
+    const struct imld_field *row = imld_row_of(IMLD_ALL, path);
+    const json_t *given = json_object_get(from, name);
+    json_t *text = given ? imld_value_check(row, IMLD_ALL, given, "", &ignored) : NULL;
+    if (!given && row->fallback) text = imld_fallback_value(row->fallback);
+    imld_problems_clear(&ignored);
+    return text;
+}
+
+/* The seed that a resolved job's split was drawn with. */
+static json_t *split_seed_of(const json_t *spec)
+{
+    const json_t *own = imld_json_at(spec, "/from/split_seed");
+    return json_deep_copy(own ? own : json_object_get(spec, "seed"));
+}
+
+/* What a resolved job says of it may be sent again; anything else is refused. false: no memory. */
+static bool put_section(json_t *whole, const char *name, const struct imld_origin_view *view,
+                        const char *job, struct imld_problems *problems)
+{
+    char pointer[IMLD_POINTER_BYTES];
+    const json_t *given = json_object_get(whole, name);
+    json_t *brought = json_deep_copy(json_object_get(view->spec, name));
+    imld_pointer_join(pointer, "", name);
+    if (given && brought && !json_equal(given, brought))
+        imld_problems_add(problems, pointer, "comes from job %s, as /from says; leave it out", job);
+    return brought && json_object_set_new(whole, name, brought) == 0;
+}
+
+/* A fact of the checkpoint, which is taken; the document may say the same. false: no memory. */
+static bool put_fact(json_t *from, const char *name, json_t *fact, struct imld_problems *problems)
+{
+    char pointer[IMLD_POINTER_BYTES], found[IMLD_EXCERPT_BYTES], right[IMLD_EXCERPT_BYTES];
+    const json_t *given = json_object_get(from, name);
+    imld_pointer_join(pointer, "/from", name);
+    if (given && fact && !json_equal(given, fact)) {
+        imld_excerpt(found, given);
+        imld_excerpt(right, fact);
+        imld_problems_add(problems, pointer,
+                          "found %s; that of this checkpoint is %s now; leave it out to take the "
+                          "checkpoint as it is",
+                          found, right);
+    }
+    return fact && json_object_set_new(from, name, fact) == 0;
+}
+
+/* NULL: no memory, which is a problem. */
+static json_t *merge(const json_t *document, const struct imld_origin_view *view, const char *job,
+                     json_t *checkpoint, struct imld_problems *problems)
+{
+    json_t *whole = json_deep_copy(document);
+    json_t *from = json_object_get(whole, "from");
+    bool holds = whole != NULL;
+    for (size_t i = 0; holds && i < sizeof sections / sizeof sections[0]; i++)
+        holds = put_section(whole, sections[i], view, job, problems);
+    holds = holds && json_object_set(from, "checkpoint", checkpoint) == 0 &&
+            put_fact(from, "sha256", json_string(view->sha256), problems) &&
+            put_fact(from, "split_seed", split_seed_of(view->spec), problems) &&
+            put_fact(from, "step", json_integer(view->step), problems);
+    if (holds) return whole;
+    imld_problems_add(problems, "", "no memory to resolve it");
+    json_decref(whole);
+    return NULL;
+}
+
+/* Algorithms whose nets and data are described by the same sections. */
+static bool fits(const json_t *spec, const char *job, struct imld_problems *problems)
+{
+    const char *algorithm = json_string_value(json_object_get(spec, "algorithm"));
+    if (algorithm && imld_algorithm_find(algorithm)) return true;
+    imld_problems_add(problems, "/from/job",
+                      "job %s has the algorithm %s, which this imld can't "
+                      "start from",
+                      job, algorithm ? algorithm : "?");
+    return false;
+}
+
+json_t *imld_origin_bring(const json_t *document, const struct imld_resolve_context *context,
+                          struct imld_problems *problems)
+{
+    const json_t *from = json_object_get(document, "from");
+    if (!json_is_object(from) || !context->origin_view) return NULL;
+    struct imld_origin_view view = {0};
+    json_t *whole = NULL;
+    json_t *job = text_of(from, "/from/job", "job");
+    json_t *checkpoint = text_of(from, "/from/checkpoint", "checkpoint");
+    const char *id = json_string_value(job);
+    if (id && checkpoint &&
+        context->origin_view(context->origin_context, id, json_string_value(checkpoint), &view,
+                             problems) &&
+        fits(view.spec, id, problems))
+        whole = merge(document, &view, id, checkpoint, problems);
+    json_decref(view.spec);
+    json_decref(checkpoint);
+    json_decref(job);
+    return whole;
+}
+
+static bool is_below(const char *pointer, const char *section)
+{
+    const size_t length = strlen(section);
+    return pointer[0] == '/' && strncmp(pointer + 1, section, length) == 0 &&
+           (pointer[1 + length] == '\0' || pointer[1 + length] == '/');
+}
+
+static void point_at_job(struct imld_problem *problem)
+{
+    char *detail = NULL;
+    char *pointer = strdup("/from/job");
+    if (asprintf(&detail, "its %s: %s", problem->pointer, problem->detail ? problem->detail : "") <
+        0)
+        detail = NULL;
+    if (pointer && detail) {
+        free(problem->pointer);
+        free(problem->detail);
+        *problem = (struct imld_problem){.pointer = pointer, .detail = detail};
+    } else { /* no memory: it stays as it was */
+        free(pointer);
+        free(detail);
+    }
+}
+
+void imld_origin_point(struct imld_problems *problems, size_t first)
+{
+    for (size_t i = first; i < problems->count; i++) {
+        struct imld_problem *problem = &problems->items[i];
+        if (!problem->pointer) continue;
+        for (size_t j = 0; j < sizeof sections / sizeof sections[0]; j++)
+            if (is_below(problem->pointer, sections[j])) {
+                point_at_job(problem);
+                break;
+            }
+    }
+}

@@ -1,0 +1,19 @@
+/* origin.h: a job that starts from another job's checkpoint (`from`, DESIGN §4): data, model and
+ * split are that job's. */
+#ifndef IMLD_SPEC_ORIGIN_H
+#define IMLD_SPEC_ORIGIN_H
+
+#include "spec/resolve.h"
+
+/* A new reference: the document with what its `from` brings, that is data and model of the other
+ * job, and in `from` the checkpoint's step and sha256 and the split's seed; problems where the
+ * document says otherwise itself. NULL: it has no `from`, or none that can be used: problems say
+ * so, but what the table of fields finds is left to it. */
+json_t *imld_origin_bring(const json_t *document, const struct imld_resolve_context *context,
+                          struct imld_problems *problems);
+
+/* A problem from index `first` on that lies in data or model is one of the other job: its pointer
+ * becomes /from/job. */
+void imld_origin_point(struct imld_problems *problems, size_t first);
+
+#endif

@@ -1,0 +1,152 @@
+/* test_origin.c: a job that starts from another job's checkpoint: what it takes from there, what it
+ * may not say itself, and what is told where it can't. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/spec/sets.h"
+
+#define FROM(inside, rest) "{\"algorithm\":\"iml\",\"from\":{" inside "}" rest "}"
+#define JOB1 "\"job\":\"j0000001\""
+
+static json_t *resolve_or_fail(const char *text)
+{
+    struct imld_problems problems = {0};
+    json_t *spec = resolve_text(text, &problems);
+    if (!spec) fail_msg("%s: %s", problems.items[0].pointer, problems.items[0].detail);
+    return spec;
+}
+
+static const char *text_at(const json_t *spec, const char *pointer)
+{
+    const char *text = json_string_value(imld_json_at(spec, pointer));
+    return text ? text : "";
+}
+
+static json_int_t number_at(const json_t *spec, const char *pointer)
+{
+    const json_t *number = imld_json_at(spec, pointer);
+    assert_true(json_is_integer(number));
+    return json_integer_value(number);
+}
+
+static void test_data_model_and_checkpoint_are_written_out(void **unused)
+{
+    (void)unused;
+    json_t *spec = resolve_or_fail(FROM(JOB1, ",\"seed\":3"));
+    assert_string_equal(text_at(spec, "/data/set"), "tiny");
+    assert_int_equal(number_at(spec, "/data/train"), 20);
+    assert_string_equal(text_at(spec, "/data/pixels"), "unit");
+    assert_int_equal(number_at(spec, "/model/hidden/0"), 5);
+    assert_string_equal(text_at(spec, "/model/activation"), "tanh");
+    assert_string_equal(text_at(spec, "/from/job"), "j0000001");
+    assert_string_equal(text_at(spec, "/from/checkpoint"), "best");
+    assert_string_equal(text_at(spec, "/from/sha256"), origin_sha256);
+    assert_int_equal(number_at(spec, "/from/step"), 40);
+    assert_int_equal(number_at(spec, "/from/split_seed"), 7);
+    assert_int_equal(number_at(spec, "/seed"), 3);
+    assert_int_equal(number_at(spec, "/inner/batch"), 20); /* defaults know that job's counts */
+    json_decref(spec);
+}
+
+static void test_the_split_seed_is_that_of_the_first_job(void **unused)
+{
+    (void)unused;
+    json_t *spec =
+        resolve_or_fail(FROM("\"job\":\"j0000002\",\"checkpoint\":\"step-40\"", ",\"seed\":3"));
+    assert_int_equal(number_at(spec, "/from/split_seed"), 7); /* j0000002's seed is 9 */
+    assert_string_equal(text_at(spec, "/from/checkpoint"), "step-40");
+    json_decref(spec);
+}
+
+static void test_a_resolved_job_resolves_to_itself(void **unused)
+{
+    (void)unused;
+    json_t *spec = resolve_or_fail(FROM(JOB1, ",\"seed\":3"));
+    char *text = json_dumps(spec, 0);
+    json_t *again = resolve_or_fail(text);
+    assert_true(json_equal(spec, again));
+    json_decref(again);
+    json_decref(spec);
+    free(text);
+}
+
+struct bad {
+    const char *text, *pointers, *detail;
+};
+
+/* clang-format off */
+static const struct bad table[] = {
+    /* what comes from there */
+    {FROM(JOB1, ",\"data\":{\"set\":\"tiny\"}"), "/data", "comes from job j0000001"},
+    {FROM(JOB1, ",\"model\":{\"hidden\":[5]}"), "/model", "leave it out"},
+    {FROM(JOB1, ",\"data\":{},\"model\":3"), "/data /model", NULL},
+    /* that job */
+    {FROM("\"job\":\"j0000099\"", ""), "/from/job", "no such job"},
+    {FROM("\"job\":\"j0000099\"", ",\"data\":{\"set\":\"tiny\"}"), "/from/job", "no such job"},
+    {FROM("\"job\":\"j0000003\"", ""), "/from/job", "the algorithm another"},
+    {FROM("\"job\":\"j0000004\"", ""), "/from/job", "its /data/set"},
+    {FROM("\"job\":\"j0000005\"", ""), "/from/job", "its /model/kind"},
+    {FROM("", ""), "/from/job", "required"},
+    {FROM("\"job\":7", ""), "/from/job", "found 7"},
+    {FROM("\"job\":\"\"", ""), "/from/job", NULL},
+    {FROM("\"job\":null", ""), "/from/job", NULL},
+    {"{\"algorithm\":\"iml\",\"from\":\"j0000001\"}", "/from", "an object"},
+    {"{\"algorithm\":\"iml\",\"from\":null}", "/from", "an object"},
+    {"{\"algorithm\":\"iml\",\"from\":[]}", "/from", "an object"},
+    {FROM(JOB1 ",\"jobs\":1", ""), "/from/jobs", "unknown field"},
+    /* the checkpoint */
+    {FROM(JOB1 ",\"checkpoint\":\"step-7\"", ""), "/from/checkpoint", "it has best"},
+    {FROM(JOB1 ",\"checkpoint\":3", ""), "/from/checkpoint", "found 3"},
+    {FROM(JOB1 ",\"sha256\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdee\"", ""), "/from/sha256", "leave it out"},
+    {FROM(JOB1 ",\"sha256\":5", ""), "/from/sha256", NULL},
+    {FROM(JOB1 ",\"step\":41", ""), "/from/step", "found 41"},
+    {FROM(JOB1 ",\"split_seed\":8", ""), "/from/split_seed", "found 8"},
+    /* other fields are judged as ever, against that job's counts */
+    {FROM(JOB1, ",\"inner\":{\"batch\":21}"), "/inner/batch", "at most 20"},
+    {FROM(JOB1, ",\"priority\":5"), "/priority", "admin"},
+    {"{\"algorithm\":\"supervised\",\"from\":{" JOB1 "},\"meta\":{}}", "/meta", "not used by"},
+};
+/* clang-format on */
+
+static void test_each_bad_document_is_told(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct imld_problems problems = {0};
+        json_t *spec = resolve_text(table[i].text, &problems);
+        if (spec) fail_msg("%s was taken", table[i].text);
+        char *pointers = pointers_of(&problems);
+        if (strcmp(pointers, table[i].pointers) != 0)
+            fail_msg("%s: %s (%s)", table[i].text, pointers, problems.items[0].detail);
+        if (table[i].detail && !strstr(problems.items[0].detail, table[i].detail))
+            fail_msg("%s: %s", table[i].text, problems.items[0].detail);
+        free(pointers);
+        imld_problems_clear(&problems);
+    }
+}
+
+static void test_from_is_not_patched(void **unused)
+{
+    (void)unused;
+    struct imld_problems problems = {0};
+    json_t *spec = resolve_or_fail(FROM(JOB1, ""));
+    json_t *document = json_loads("{\"from\":{" JOB1 "}}", 0, NULL);
+    assert_null(imld_spec_resolve_patch(document, spec, &test_context, &problems));
+    assert_string_equal(problems.items[0].pointer, "/from");
+    imld_problems_clear(&problems);
+    json_decref(document);
+    json_decref(spec);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_data_model_and_checkpoint_are_written_out),
+        cmocka_unit_test(test_the_split_seed_is_that_of_the_first_job),
+        cmocka_unit_test(test_a_resolved_job_resolves_to_itself),
+        cmocka_unit_test(test_each_bad_document_is_told),
+        cmocka_unit_test(test_from_is_not_patched),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
