@@ -128,7 +128,7 @@ static void exact_solve(struct iml_solver *self, const struct iml_curvature *cur
         report->residual_kind = IML_RESIDUAL_EXACT;
         iml_scale(n, 1 / scale, q);
     }
-    find_eigenvalues(self, diagonal, x, report);
+    if (!self->options.skips_eigenvalues) find_eigenvalues(self, diagonal, x, report);
 }
 
 const struct iml_solver_kind iml_exact = {

@@ -24,6 +24,7 @@ static void lay_out(struct iml_trainer *self, struct iml_arena *arena)
     const struct iml_solver_options options = {.kind =
                                                    fits ? exact : iml_solver_kind_find("minres"),
                                                .max_parameters = asked->max_parameters,
+                                               .skips_eigenvalues = true,
                                                .terms = asked->max_products,
                                                .target_residual = asked->target_residual};
     iml_solver_layout(&d->reference, &options, parameters, arena);
@@ -93,9 +94,6 @@ static enum iml_code look(const struct iml_look *look, struct iml_artifact *arti
     iml_artifact_number(look, artifact, "residual", residual);
     iml_artifact_number(look, artifact, "products", report.products);
     iml_artifact_text(artifact, "end", iml_end_name(report.end));
-    iml_artifact_number(look, artifact, "smallest_eigenvalue", report.smallest_eigenvalue);
-    iml_artifact_number(look, artifact, "largest_eigenvalue", report.largest_eigenvalue);
-    iml_artifact_number(look, artifact, "condition", report.condition);
     tell(look, artifact, q);
     return IML_OK;
 }

@@ -41,6 +41,7 @@ struct iml_solver_options {
     const uint32_t *coordinates; /* nystrom: S, r distinct ones; borrowed. NULL: drawn from
                                     (seed, update), see iml_solver_draw */
     size_t max_parameters;       /* exact: refused above it; 0: 16,384 */
+    bool skips_eigenvalues;      /* exact: none in the report; they cost more than the solution */
 };
 
 struct iml_report {

@@ -33,6 +33,23 @@ static void test_exact_is_the_solution_and_knows_its_eigenvalues(void **state)
     }
 }
 
+static void test_without_eigenvalues_the_solution_is_the_same(void **state)
+{
+    (void)state;
+    static struct dense matrix;
+    unsigned products = 0;
+    iml_real v[SIZE], with[SIZE], without[SIZE];
+    dense_from_spectrum(&matrix, INDEFINITE, &products);
+    random_vector(SIZE, 5, v);
+    struct iml_solver_options options = options_of("exact", 0);
+    (void)solve_once(&options, &matrix.curvature, v, with);
+    options.skips_eigenvalues = true;
+    const struct iml_report report = solve_once(&options, &matrix.curvature, v, without);
+    assert_memory_equal(with, without, sizeof with);
+    assert_true(isnan(report.smallest_eigenvalue) && isnan(report.condition));
+    assert_true(report.residual < 1e-9);
+}
+
 static void test_condition_is_that_of_absolute_values(void **state)
 {
     (void)state;
@@ -133,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exact_is_the_solution_and_knows_its_eigenvalues),
+        cmocka_unit_test(test_without_eigenvalues_the_solution_is_the_same),
         cmocka_unit_test(test_condition_is_that_of_absolute_values),
         cmocka_unit_test(test_damping_is_part_of_the_matrix),
         cmocka_unit_test(test_singular_matrix_has_no_solution),
