@@ -82,8 +82,9 @@ static void test_auto_is_within_one_product_of_the_best_over_a_run(void **state)
     check("made set", &options);
     options.meta.knowledge.kind = iml_knowledge_kind_find("l2_per_layer");
     options.meta.solver.damping = 0.1;
-    for (double target = 0.3; target > 0.01; target /= 3) {
-        options.meta.solver.target_residual = target;
+    static const double targets[] = {0.3, 0.1, 0.03, 0.01};
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        options.meta.solver.target_residual = targets[i];
         check("made set, per layer, damped", &options);
     }
 }

@@ -119,6 +119,8 @@ static void check_number(const struct iml_trainer *trainer, const char *artifact
 static void check_row(const struct case_log *log, const char *metric, double expected)
 {
     const double told = case_last(log, metric);
+    /* equality of bits is meant */
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
     if (memcmp(&told, &expected, sizeof told) != 0)
         fail_msg("%s: %.17g, by hand %.17g", metric, told, expected);
 }
