@@ -342,6 +342,31 @@ class ScriptTest(Case):
         self.assertEqual(again, first, "the same job gives the same numbers")
         daemon.stop()
 
+    def test_report_only_tabulates_what_is_there_and_submits_nothing(self):
+        daemon, client, where = self.served()
+        path = self.write(axes=STUDY["axes"][:1])
+        _, said = self.script(path, *where, "--report-only", status=1)
+        self.assertIn("0 of 4 jobs are there", said)
+        self.assertEqual(client.jobs(), [])
+        self.script(path, *where)
+        first = self.table()
+        client.expect(204, "DELETE", f"/v1/jobs/{first.pop(0)['job']}")
+        self.out = os.path.join(self.folder, "later")
+        output, said = self.script(path, *where, "--report-only")
+        self.assertIn("3 of 4 jobs are there", said)
+        self.assertIn("3 of 4 completed", output)
+        self.assertEqual(self.table(), first)
+        self.assertEqual(len(client.jobs()), 3)
+        with open(os.path.join(self.out, "table.csv"), encoding="utf-8", newline="") as file:
+            lines = {(r["solver"], r["measure"], r["less"]): r for r in csv.DictReader(file)}
+        losses = [float(r["validation/loss (last)"]) for r in first if r["solver"] == "neumann 3"]
+        mean = lines["neumann 3", "validation/loss (last)", ""]
+        self.assertEqual((int(mean["seeds"]), float(mean["mean"])), (2, sum(losses) / 2))
+        self.assertAlmostEqual(float(mean["deviation"]), abs(losses[0] - losses[1]) / math.sqrt(2), places=9)
+        pair = lines["neumann 3", "validation/loss (last)", "solver = identity"]
+        self.assertEqual((int(pair["seeds"]), pair["low"]), (1, "nan"), "one seed is left to pair")
+        daemon.stop()
+
     def test_two_at_once_share_their_jobs(self):
         daemon, client, where = self.served()
         path = self.write(axes=STUDY["axes"][:1])
@@ -427,9 +452,11 @@ class ScriptTest(Case):
         self.assertEqual(process.returncode, 130, rest)
         with self.assertRaises(ConnectionRefusedError):
             client.request("GET", "/v1/server")
-        _, said = self.script(path, *where)
+        state, self.out = os.path.join(self.out, "state"), os.path.join(self.folder, "elsewhere")
+        _, said = self.script(path, *where, "--state", state)
         self.assertIn("0 new, 4 were there", said)
         rows = self.table()
+        self.assertFalse(os.path.exists(os.path.join(self.out, "state")))
         self.assertEqual({row["job"] for row in rows}, ids)
         self.assertEqual({row["state"] for row in rows}, {"completed"})
         with self.assertRaises(ConnectionRefusedError):

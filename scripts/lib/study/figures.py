@@ -14,6 +14,8 @@ def library():
     except ImportError:
         return None
     matplotlib.use("Agg")
+    # small files, and the same bytes for the same numbers
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "imld", "path.simplify_threshold": 1.0})
     import matplotlib.pyplot
     return matplotlib.pyplot
 
@@ -98,6 +100,6 @@ def draw(chosen, rows, folder):
     for name, make, what in todo:
         figure = make(plot, chosen.study, what, rows)
         paths.append(os.path.join(folder, name))
-        figure.savefig(paths[-1])
+        figure.savefig(paths[-1], metadata={"Date": None})
         plot.close(figure)
     return paths

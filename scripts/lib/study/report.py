@@ -55,6 +55,8 @@ def collect(api, chosen, jobs, plans):
                if job["state"] == "completed"}
     found = []
     for cell in chosen.cells:
+        if cell.key not in jobs:
+            continue
         job, curves, values = jobs[cell.key], fetched.get(cell.key, {}), {}
         for m in chosen.measures if cell.key in fetched else []:
             better = metrics.get(m.metric, {}).get("better")
@@ -72,6 +74,24 @@ def write_csv(path, chosen, rows):
             strange = sum(not math.isfinite(v) for _, values in row.curves.values() for v in values)
             out.writerow([chosen.study.tag, *row.cell.group, row.cell.seed, row.job["id"], row.job["state"],
                           reason(row.job), *(row.values.get(label, "") for label in labels), strange])
+
+
+def write_summary(path, chosen, rows):
+    """The tables' numbers, one a line: mean and deviation of each combination and measure; the paired
+    difference to each label of the study's pairs with its 95 % interval."""
+    axes, members = [a.name for a in chosen.study.axes], groups(rows)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["study", *axes, "measure", "less", "seeds", "mean", "deviation", "low", "high"])
+        for m in chosen.measures:
+            for group, ours in members.items():
+                values = [row.values[m.label] for row in ours]
+                out.writerow([chosen.study.tag, *group, m.label, "", len(values), summary.mean(values),
+                              summary.deviation(values), "", ""])
+            for pair, group, ours, theirs in pairs_of(chosen.study, members):
+                n, middle, half = summary.paired(by_seed(ours, m.label), by_seed(theirs, m.label))
+                out.writerow([chosen.study.tag, *group, m.label, f"{pair.axis} = {pair.against}", n, middle, "",
+                              middle - half, middle + half])
 
 
 def number(value):
@@ -124,15 +144,22 @@ def difference(ours, theirs, label):
     return f"{number(middle)} [{number(middle - half)}, {number(middle + half)}]"
 
 
+def pairs_of(study, members):
+    """(pair, group, its rows, the rows that they are compared with) for all pairs of the study."""
+    names = [axis.name for axis in study.axes]
+    for pair in study.pairs:
+        place = names.index(pair.axis)
+        for group, ours in members.items():
+            theirs = members.get(group[:place] + (pair.against,) + group[place + 1:])
+            if group[place] != pair.against and theirs is not None:
+                yield pair, group, ours, theirs
+
+
 def pair_table(chosen, pair, rows):
-    names, measures = [axis.name for axis in chosen.study.axes], chosen.measures
-    place, members = names.index(pair.axis), groups(rows)
-    lines = []
-    for group, ours in members.items():
-        theirs = members.get(group[:place] + (pair.against,) + group[place + 1:])
-        if group[place] != pair.against and theirs is not None:
-            lines.append([*group, *(difference(ours, theirs, m.label) for m in measures)])
-    return table([*names, *(m.label for m in measures)], lines)
+    measures = chosen.measures
+    lines = [[*group, *(difference(ours, theirs, m.label) for m in measures)]
+             for of, group, ours, theirs in pairs_of(chosen.study, groups(rows)) if of is pair]
+    return table([*(axis.name for axis in chosen.study.axes), *(m.label for m in measures)], lines)
 
 
 def group_names(study, found):
@@ -157,7 +184,7 @@ def markdown(chosen, rows, head):
     """The whole page as text. head: a line on how it was made."""
     study, done = chosen.study, sum(row.is_complete for row in rows)
     lines = [f"# {study.title}", "", study.question, "", head,
-             f"{done} of {len(rows)} completed; seeds {', '.join(map(str, study.seeds))}.", ""]
+             f"{done} of {len(chosen.cells)} completed; seeds {', '.join(map(str, study.seeds))}.", ""]
     if study.quick:
         lines += ["**This is the quick form: it shows that the study runs, and is no result.**", ""]
     lines += ["## Mean ± deviation over seeds", "", *mean_table(chosen, rows)]
@@ -170,6 +197,9 @@ def markdown(chosen, rows, head):
         lines += ["## Not finished in the ordinary way", ""]
         lines += [f"- {row.job['id']}, {row.cell.title}: {row.job['state']} {reason(row.job)}".rstrip()
                   for row in unusual] + [""]
+    missing = len(chosen.cells) - len(rows)
+    if missing:
+        lines += [f"{missing} jobs of the study were not there when this was made.", ""]
     omitted = left_out_lines(chosen)
     if omitted:
         lines += ["## Left out", "", *omitted, ""]

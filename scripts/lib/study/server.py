@@ -61,8 +61,9 @@ def wait_ready(api, process, log):
 
 
 @contextlib.contextmanager
-def daemon(api, program, folder, say):
-    """Holds a daemon at api's address while the block runs."""
+def daemon(api, program, state, say):
+    """Holds a daemon at api's address while the block runs: one that answers, or one of our own on the state
+    folder, whose log lies beside it."""
     if is_imld(api):
         say(f"imld at {api.address} answers")
         yield
@@ -70,7 +71,8 @@ def daemon(api, program, folder, say):
     if not os.access(program, os.X_OK):
         raise StudyError(f"nobody answers at {api.address}, and there is no {program}: build it "
                          "(cmake --preset release && cmake --build build/release) or name a --url")
-    state, log = os.path.join(folder, "state"), os.path.join(folder, "imld.log")
+    folder = os.path.dirname(os.path.abspath(state))
+    log = os.path.join(folder, "imld.log")
     line = command(api, program, state)
     os.makedirs(folder, exist_ok=True)
     with open(log, "ab") as file:
