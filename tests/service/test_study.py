@@ -4,6 +4,7 @@ import copy
 import csv
 import glob
 import json
+import lzma
 import math
 import os
 import signal
@@ -17,7 +18,7 @@ from harness import SOURCE, Case, Client, binary, clean_environment, limit, main
 
 SCRIPT = os.path.join(SOURCE, "scripts", "study")
 sys.path.insert(0, os.path.join(SOURCE, "scripts", "lib"))
-from study import needs, plan, report, run, summary  # noqa: E402
+from study import needs, plan, report, run, sets as study_sets, summary  # noqa: E402
 
 IMAGES = "/usr/share/datasets/fashion-mnist"
 SHIPPED = sorted(glob.glob(os.path.join(SOURCE, "studies", "*.json")))
@@ -206,6 +207,25 @@ class NeedsTest(unittest.TestCase):
                          "neumann 3 · 32; identity · 64")
 
 
+class SetsTest(Case):
+    def test_the_sets_of_imld_test_data_become_a_data_root(self):
+        source, target = os.path.join(self.folder, "source"), os.path.join(self.folder, "target")
+        self.assertIsNone(study_sets.data_roots({}, target))
+        os.makedirs(os.path.join(source, "tiny"))
+        with lzma.open(os.path.join(source, "tiny", "data_batch_1.bin.xz"), "wb") as file:
+            file.write(b"packed")
+        for name in ("test_batch.bin", "README.md"):
+            with open(os.path.join(source, "tiny", name), "wb") as file:
+                file.write(b"plain")
+        for root in ("", "/my/sets"):
+            variables = {"IMLD_TEST_DATA": source, "IMLD_DATA_ROOT": root}
+            first = root or "/usr/share/datasets"
+            self.assertEqual(study_sets.data_roots(variables, target), f"{first},{target}")
+        self.assertEqual(sorted(os.listdir(os.path.join(target, "tiny"))), ["data_batch_1.bin", "test_batch.bin"])
+        with open(os.path.join(target, "tiny", "data_batch_1.bin"), "rb") as file:
+            self.assertEqual(file.read(), b"packed")
+
+
 class NumbersTest(unittest.TestCase):
     def test_quantiles_of_student_are_those_of_the_tables(self):
         for degrees, t in ((1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (5, 2.5706), (9, 2.2622),
@@ -330,7 +350,8 @@ class ScriptTest(Case):
         self.script(path, *where)
         ids = {job["id"] for job in client.jobs()}
         first = self.table()
-        _, said = self.script(path, *where)
+        output, said = self.script(path, *where)
+        self.assertIn("Made by `scripts/study tiny.json` on imld", output, "the writer's folders are not told")
         self.assertIn("0 new, 8 were there", said)
         self.assertEqual({job["id"] for job in client.jobs()}, ids)
         self.assertEqual(self.table(), first)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+from . import sets
 from .plan import StudyError
 
 START_SECONDS = 60
@@ -61,9 +62,9 @@ def wait_ready(api, process, log):
 
 
 @contextlib.contextmanager
-def daemon(api, program, state, say):
+def daemon(api, program, state, say, unpacked):
     """Holds a daemon at api's address while the block runs: one that answers, or one of our own on the state
-    folder, whose log lies beside it."""
+    folder, whose log lies beside it. unpacked: where the sets of IMLD_TEST_DATA go."""
     if is_imld(api):
         say(f"imld at {api.address} answers")
         yield
@@ -75,10 +76,12 @@ def daemon(api, program, state, say):
     log = os.path.join(folder, "imld.log")
     line = command(api, program, state)
     os.makedirs(folder, exist_ok=True)
+    roots = sets.data_roots(os.environ, unpacked)
+    environment = {**os.environ, "IMLD_DATA_ROOT": roots} if roots else None
     with open(log, "ab") as file:
         # A session of its own: Ctrl-C reaches us, and we end the daemon in good order.
         process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                   start_new_session=True, preexec_fn=end_with_parent)
+                                   start_new_session=True, preexec_fn=end_with_parent, env=environment)
     try:
         wait_ready(api, process, log)
         say(f"started imld at {api.address}, state in {state}, log in {log}")
