@@ -258,6 +258,9 @@ class NumbersTest(unittest.TestCase):
         self.assertEqual(summary.reduce_curve(curve, "best", "lower"), 0.2)
         self.assertAlmostEqual(summary.reduce_curve(curve, "drop", "lower"), 0.4, places=12)
         self.assertEqual(summary.reduce_curve(curve, "max", rows=2), 0.6)
+        spike, lasting = [0.9, 0.91, 0.2, 0.9, 0.92], [0.9, 0.91, 0.2, 0.8, math.nan, 0.85, 0.9]
+        self.assertEqual([summary.reduce_curve(c, "fallen") for c in (spike, lasting, [])], [1, 4, 0])
+        self.assertEqual(summary.reduce_curve([0.5, 0.3, 0.4, 0.36, 0.2], "fallen", "lower"), 2)
         self.assertTrue(math.isnan(summary.reduce_curve([], "last")))
 
     def test_what_is_not_finite_is_passed_over_by_extremes_and_shown_by_the_rest(self):

@@ -1,6 +1,8 @@
 """summary.py: one number from a curve, mean and deviation over seeds, paired differences with 95 %."""
 import math
 
+FALLEN = 0.05  # the default drop of the rule forgetting
+
 
 def finite(values):
     return [v for v in values if math.isfinite(v)]
@@ -35,6 +37,17 @@ def drop(values, better):
     return abs(best(values, better) - values[-1]) if values else math.nan
 
 
+def fallen(values, better):
+    """Most values in a row that are worse by more than FALLEN than the best before them: a spike is one or two,
+    forgetting is lasting. As the rule `forgetting` counts, without its bound in steps."""
+    sign, top, run, longest = (1 if better == "higher" else -1), -math.inf, 0, 0
+    for value in (sign * v for v in values):
+        run = run + 1 if math.isfinite(top) and not value >= top - FALLEN else 0
+        longest = max(longest, run)
+        top = max(top, value) if math.isfinite(value) else top
+    return float(longest)
+
+
 # Places of a curve that a measure may name. Rows that are not finite are nan or ±inf: best, max, min,
 # median pass over them (so does the server's own best); the others hand them on.
 PLACES = {
@@ -49,6 +62,7 @@ PLACES = {
     "deviation": lambda values, better: deviation(values),
     "sum": lambda values, better: math.fsum(values) if all(map(math.isfinite, values)) else math.nan,
     "drop": drop,
+    "fallen": fallen,
 }
 
 
