@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <math.h>
 
+_Static_assert((int)IML_METRIC_COUNT <= IML_ROWS_MAX, "one call may tell of every metric");
+
 /* clang-format off */
 const struct iml_metric_row iml_metrics[IML_METRIC_COUNT] = {
     [IML_METRIC_TRAIN_LOSS]                 = {"train/loss",                 "mean batch loss over the steps since the last evaluation, each before its step"},
