@@ -56,11 +56,11 @@ static enum iml_code read_argument(size_t count, const char *const *arguments, s
         given->value = name + length + 1;
     } else if (option->type == IMLD_OPTION_FLAG) {
         given->value = "true";
-    } else if (*at < count) {
+    } else if (*at < count && strncmp(arguments[*at], "--", 2) != 0) {
         given->value = arguments[(*at)++];
-    } else {
-        return iml_error_set(error, IML_ERROR_ARGUMENT, "--%s needs a value (%s)", option->name,
-                             option->argument);
+    } else { /* the next option is no value; --NAME=VALUE takes any */
+        return iml_error_set(error, IML_ERROR_ARGUMENT, "--%s needs a value (%s), found %s",
+                             option->name, option->argument, *at < count ? arguments[*at] : "none");
     }
     return IML_OK;
 }

@@ -204,6 +204,13 @@ function curvePath(steps, values, x, y) {
   }).join("");
 }
 
+/* Points without a finite neighbour, which no line shows: one dot each. */
+function dots(column, x, y) {
+  const isThere = (i) => i >= 0 && i < column.value.length && column.value[i] !== null;
+  return column.step.flatMap((step, i) => (isThere(i) && !isThere(i - 1) && !isThere(i + 1)
+    ? [svg("circle", { cx: x(step).toFixed(1), cy: y(column.value[i]).toFixed(1), r: 3 })] : []));
+}
+
 function drawCurve(name, column) {
   const finite = column ? column.value.filter((value) => value !== null) : [];
   if (!finite.length) {
@@ -221,7 +228,7 @@ function drawCurve(name, column) {
     svg("text", { x: 54, y: 214, "text-anchor": "end" }, number(low)),
     svg("text", { x: 60, y: 230 }, `step ${first}`),
     svg("text", { x: 630, y: 230, "text-anchor": "end" }, `${last}`),
-    svg("path", { d: curvePath(column.step, column.value, x, y) }));
+    svg("path", { d: curvePath(column.step, column.value, x, y) }), ...dots(column, x, y));
   say(byId("curve-text"), `${name}: from ${number(low)} to ${number(high)}, last ${number(finite.at(-1))} (steps ${first} to ${last})`);
 }
 

@@ -82,6 +82,8 @@ class ConfigurationTest(Case):
             (["log-level"], ("--log-level", "loud")),
             (["nosuch"], ("--nosuch",)),
             (["state"], ("--state",)),
+            (["state", "--check-config"], ("--state", "--check-config")),
+            (["threads", "--dev"], ("--threads", "--dev", "4")),
             (["no-such-file"], ("--config", "/no-such-file")),
         ):
             self.refused(words, "--state", state, *arguments)

@@ -144,6 +144,24 @@ static void test_option_before_environment_before_file_before_default(void **sta
     (void)unlink(path);
 }
 
+static void test_an_option_is_no_value_of_another(void **state)
+{
+    (void)state;
+    const struct imld_surroundings s = surroundings(&none, true);
+    struct imld_configuration c;
+    struct iml_error error;
+    assert_int_equal(read_with(&c, &s, &error, ARGUMENTS("--state", "--check-config")),
+                     IML_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.what, "--state needs a value"));
+    assert_non_null(strstr(error.what, "--check-config"));
+    imld_configuration_clear(&c);
+    assert_int_equal(read_with(&c, &s, &error, ARGUMENTS("--state")), IML_ERROR_ARGUMENT);
+    imld_configuration_clear(&c);
+    assert_int_equal(read_with(&c, &s, &error, ARGUMENTS("--state=--odd")), IML_OK);
+    assert_string_equal(c.state, "--odd");
+    imld_configuration_clear(&c);
+}
+
 static void test_what_is_wrong_in_a_file_is_told_with_its_line(void **state)
 {
     (void)state;
@@ -210,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_defaults_of_an_ordinary_user),
         cmocka_unit_test(test_dev_listens_on_loopback_and_passed_sockets_replace_the_default),
         cmocka_unit_test(test_option_before_environment_before_file_before_default),
+        cmocka_unit_test(test_an_option_is_no_value_of_another),
         cmocka_unit_test(test_what_is_wrong_in_a_file_is_told_with_its_line),
         cmocka_unit_test(test_a_line_beyond_the_reader_is_refused),
         cmocka_unit_test(test_a_missing_file_is_refused),
