@@ -121,13 +121,12 @@ out:
 static struct imld_answer answer_document(const struct imld_request *request, char *document)
 {
     unsigned char digest[16];
-    char etag[2 * sizeof digest + 3];
+    char hex[2 * sizeof digest + 1], etag[sizeof hex + 2];
     const size_t length = strlen(document);
     (void)crypto_generichash(digest, sizeof digest, (const unsigned char *)document, length, NULL,
                              0);
-    etag[0] = '"';
-    (void)sodium_bin2hex(etag + 1, sizeof etag - 1, digest, sizeof digest);
-    (void)strcat(etag, "\""); /* the array has a place for it */
+    (void)sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    (void)snprintf(etag, sizeof etag, "\"%s\"", hex);
     const char *known = request->headers[IMLD_HEADER_IF_NONE_MATCH];
     const bool is_known = known && (strcmp(known, "*") == 0 || strstr(known, etag));
     struct imld_answer answer = imld_answer_empty(is_known ? 304 : 200);

@@ -10,7 +10,7 @@
  * newest is kept and IMLD_ARTIFACTS_MAX others, an even sample of all steps that depends on nothing
  * but the steps: runs that were disturbed and gone on keep the same ones. The event
  * artifacts_thinned tells of the first that went. */
-#define IMLD_ARTIFACT_BYTES_MAX (1024 * 1024)
+#define IMLD_ARTIFACT_BYTES_MAX 1048576
 #define IMLD_ARTIFACTS_MAX 512
 #define IMLD_ARTIFACT_NAME_MAX 32
 

@@ -77,8 +77,7 @@ static enum iml_code apply_event(struct imld_write *self, struct imld_database *
             imld_sql_integer(&database->connection, "SELECT count(*) FROM jobs WHERE number = ?1",
                              binds, &exists, error);
         if (code != IML_OK) return code;
-        if (!exists)
-            return imld_job_absent(request->number, error);
+        if (!exists) return imld_job_absent(request->number, error);
     }
     return imld_event_write(database, request->number, request->kind, request->actor, request->data,
                             error);
