@@ -22,6 +22,24 @@ IML_MUST_USE enum iml_code iml_split_share(const struct iml_set_facts *facts, si
                                            size_t train, struct iml_split_counts *counts,
                                            struct iml_error *error);
 
+/* Spreads total evenly over the classes that have an image, the rest to the first of them. taken:
+ * images of each class that are not to be had (NULL: none). what ("validation") and pointer: what
+ * an error says. IML_ERROR_LIMIT: a class has too few. */
+IML_MUST_USE enum iml_code iml_split_spread(const size_t images[IML_CLASSES_MAX],
+                                            const size_t *taken, size_t total, const char *what,
+                                            const char *pointer, size_t shares[IML_CLASSES_MAX],
+                                            struct iml_error *error);
+
+/* The images of a class in keyed order: they lie at the front of scratch, which has room for
+ * 2 × count. IML_ERROR_DATA: there are fewer than wanted, so the labels are not those that wanted
+ * was made for. */
+IML_MUST_USE enum iml_code iml_split_order_class(uint32_t seed, uint32_t class_number,
+                                                 const uint8_t *labels, size_t count, size_t wanted,
+                                                 uint32_t *scratch, struct iml_error *error);
+
+/* File order: what files are read in, and a list that a reader can compare. */
+void iml_split_sort(uint32_t *indices, size_t count);
+
 /* Where the split is drawn to: file indices, ascending; borrowed. */
 struct iml_split_lists {
     uint32_t *validation, *train; /* the counts' totals */
