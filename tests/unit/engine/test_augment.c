@@ -109,7 +109,7 @@ static void check_every_operation(const struct iml_view_shape *shape)
     const size_t bytes = iml_view_bytes(shape);
     pattern_draw(shape, in);
     memcpy(kept, in, bytes);
-    for (size_t i = 0; i < IML_OPERATION_COUNT * IML_LEVELS * 2; i++) {
+    for (size_t i = 0; i < (size_t)2 * IML_OPERATION_COUNT * IML_LEVELS; i++) {
         const struct iml_operation *const operation = &iml_operations[i % IML_OPERATION_COUNT];
         const unsigned level = 1 + (unsigned)(i / IML_OPERATION_COUNT % IML_LEVELS);
         const bool is_negative = i / IML_OPERATION_COUNT / IML_LEVELS == 1;
@@ -168,7 +168,7 @@ static void test_the_ends_of_a_blend(void **state)
     for (size_t i = 0; i < MOST; i++) assert_int_equal(out[i], 0);
     find_operation("Color")->apply(&rgb, 0, in, out);
     assert_memory_equal(out, out + MOST / 3, MOST / 3);
-    assert_memory_equal(out, out + 2 * (MOST / 3), MOST / 3);
+    assert_memory_equal(out, out + (size_t)2 * (MOST / 3), MOST / 3);
 }
 
 /* 0.59 of the way from 0 to 100 is 58 in float, where an exact product would give 59. */
@@ -216,6 +216,17 @@ static void test_translations_move_the_picture_against_their_sign(void **state)
     }
 }
 
+/* What a counter-clockwise turn by that many quarters brings to (x, y). */
+static uint8_t turned(const uint8_t *image, size_t side, int quarters, size_t x, size_t y)
+{
+    for (int turn = 0; turn < quarters; turn++) {
+        const size_t before = x;
+        x = side - 1 - y;
+        y = before;
+    }
+    return image[y * side + x];
+}
+
 /* Pillow takes an exact path at these angles; the fixed point gives the same bytes. */
 static void test_quarter_turns(void **state)
 {
@@ -226,17 +237,8 @@ static void test_quarter_turns(void **state)
     pattern_draw(&square, in);
     for (int quarter = -4; quarter <= 4; quarter++) {
         find_operation("Rotate")->apply(&square, 90.0 * quarter, in, out);
-        for (size_t y = 0; y < SIDE; y++) {
-            for (size_t x = 0; x < SIDE; x++) {
-                size_t column = x, row = y;
-                for (int turn = 0; turn < (quarter + 4) % 4; turn++) { /* counter-clockwise */
-                    const size_t before = column;
-                    column = SIDE - 1 - row;
-                    row = before;
-                }
-                assert_int_equal(out[y * SIDE + x], in[row * SIDE + column]);
-            }
-        }
+        for (size_t i = 0; i < sizeof out; i++)
+            assert_int_equal(out[i], turned(in, SIDE, (quarter + 4) % 4, i % SIDE, i / SIDE));
     }
 }
 

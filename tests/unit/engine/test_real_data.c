@@ -3,7 +3,10 @@
  * it skips where neither has it. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "engine/data/set.h"
+#include "imld/augment.h"
 #include "tests/unit/check.h"
 #include "tests/unit/engine/trainer_case.h"
 
@@ -85,6 +88,42 @@ static void test_the_facts_of_known_sets(void **state)
     if (present == 0) skip();
 }
 
+/* FIXMATCH 3.5, of the first 10,000 training images: AutoContrast changes 8.2 % of Fashion-MNIST's
+ * and 9.6 % of MNIST's. */
+static void check_auto_contrast(const char *set, size_t right)
+{
+    enum { IMAGES = 10000, PIXELS = 28 * 28 };
+    const struct iml_view_shape shape = {1, 28, 28};
+    const struct iml_set_roots where = roots();
+    struct iml_set opened;
+    struct iml_error error = {0};
+    uint32_t *chosen = calloc(IMAGES, sizeof *chosen);
+    uint8_t *pixels = calloc(IMAGES, PIXELS), view[PIXELS];
+    size_t changed = 0;
+    assert_true(chosen && pixels && iml_operations[0].argument == NULL); /* AutoContrast */
+    for (uint32_t i = 0; i < IMAGES; i++) chosen[i] = i;
+    assert_int_equal(iml_set_open(&where, set, &opened, &error), IML_OK);
+    assert_int_equal(iml_set_pixels(&opened, IML_SPLIT_TRAIN, chosen, IMAGES, pixels, &error),
+                     IML_OK);
+    iml_set_close(&opened);
+    for (size_t i = 0; i < IMAGES; i++) {
+        iml_operations[0].apply(&shape, 0, pixels + i * PIXELS, view);
+        changed += memcmp(view, pixels + i * PIXELS, PIXELS) != 0 ? 1 : 0;
+    }
+    assert_in_range(changed, right - 5,
+                    right + 5); /* the shares are given in tenths of a percent */
+    free(chosen);
+    free(pixels);
+}
+
+static void test_how_many_grey_images_auto_contrast_changes(void **state)
+{
+    (void)state;
+    if (!is_present("fashion-mnist")) skip();
+    check_auto_contrast("fashion-mnist", 820);
+    if (is_present("mnist")) check_auto_contrast("mnist", 960);
+}
+
 static void test_the_job_trains_on_fashion_mnist(void **state)
 {
     (void)state;
@@ -107,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_facts_of_known_sets),
+        cmocka_unit_test(test_how_many_grey_images_auto_contrast_changes),
         cmocka_unit_test(test_the_job_trains_on_fashion_mnist),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
