@@ -35,6 +35,11 @@ void iml_sampler_batch(struct iml_sampler *self, uint64_t step, size_t size, uin
     }
 }
 
+uint64_t iml_sampler_pass(const struct iml_sampler *self, uint64_t step, size_t size, size_t row)
+{
+    return (step * size + row) / self->count;
+}
+
 void iml_sampler_head(struct iml_sampler *self, uint64_t pass, size_t size, uint32_t *places)
 {
     assert(size <= self->count);

@@ -23,6 +23,10 @@ void iml_sampler_layout(struct iml_sampler *self, uint32_t seed, enum iml_purpos
 /* The list places of the images of batch number `step` (size of them), each below count. */
 void iml_sampler_batch(struct iml_sampler *self, uint64_t step, size_t size, uint32_t *places);
 
+/* The pass that row `row` of that batch is of: with the image's place it keys the image's views
+ * (FIXMATCH 3.4). */
+uint64_t iml_sampler_pass(const struct iml_sampler *self, uint64_t step, size_t size, size_t row);
+
 /* The first `size` places of pass number `pass` (size ≤ count): the batches of the updates of λ. */
 void iml_sampler_head(struct iml_sampler *self, uint64_t pass, size_t size, uint32_t *places);
 

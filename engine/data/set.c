@@ -175,7 +175,8 @@ static enum iml_code read_split_facts(const struct iml_set *set, enum iml_set_sp
         count_classes(labels, shape->images, seen);
         const size_t classes = largest_class(seen);
         if (classes > facts->classes) facts->classes = classes;
-        if (split == IML_SPLIT_TRAIN) memcpy(facts->train_class_images, seen, sizeof seen);
+        memcpy(split == IML_SPLIT_TRAIN ? facts->train_class_images : facts->test_class_images,
+               seen, sizeof seen);
     }
     free(labels);
     return code;

@@ -26,6 +26,7 @@ struct iml_set_facts {
     size_t classes;                             /* 1 + the largest label of the splits present */
     size_t train_images, test_images;           /* 0: the set has no such split */
     size_t train_class_images[IML_CLASSES_MAX]; /* per class */
+    size_t test_class_images[IML_CLASSES_MAX];
 };
 
 /* Roots, in order of precedence; borrowed strings. */

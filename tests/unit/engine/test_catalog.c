@@ -71,6 +71,8 @@ static void test_the_first_root_that_has_the_set_wins(void **state)
     assert_int_equal(inspect(house, "set", &facts), IML_OK);
     assert_int_equal(facts.train_images, 8);
     assert_int_equal(facts.test_images, 4);
+    for (size_t c = 0; c < facts.classes; c++)
+        assert_int_equal(facts.test_class_images[c], 4 / facts.classes);
     assert_string_equal(facts.name, "set");
 }
 

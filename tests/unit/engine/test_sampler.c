@@ -61,6 +61,26 @@ static void test_a_batch_follows_from_its_step_alone(void **state)
     }
 }
 
+/* Pass and place together are never met twice. */
+static void test_the_pass_of_a_row(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enum { N = 5, BATCH = 7, STEPS = 10 };
+    bool met[STEPS * BATCH / N][N] = {0};
+    const struct iml_sampler *sampler = set_up(&f, 3, N);
+    for (uint64_t k = 0; k < STEPS; k++) {
+        uint32_t places[BATCH];
+        iml_sampler_batch(&f.sampler, k, BATCH, places);
+        for (size_t row = 0; row < BATCH; row++) {
+            const uint64_t pass = iml_sampler_pass(sampler, k, BATCH, row);
+            assert_int_equal(pass, (k * BATCH + row) / N);
+            assert_false(met[pass][places[row]]);
+            met[pass][places[row]] = true;
+        }
+    }
+}
+
 static void test_forgetting_recomputes_the_order(void **state)
 {
     (void)state;
@@ -130,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_batches_walk_the_joined_passes),
         cmocka_unit_test(test_a_batch_larger_than_the_set),
         cmocka_unit_test(test_a_batch_follows_from_its_step_alone),
+        cmocka_unit_test(test_the_pass_of_a_row),
         cmocka_unit_test(test_forgetting_recomputes_the_order),
         cmocka_unit_test(test_the_head_of_a_pass),
         cmocka_unit_test(test_standardized_pixels_have_mean_0_and_deviation_1),
