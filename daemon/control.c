@@ -46,7 +46,7 @@ static bool plan(void *context, const json_t *spec, json_t **memory, struct imld
     struct iml_plan planned;
     struct iml_error error = {0};
     enum iml_code code = imld_plan_options(spec, &options, &error);
-    if (code == IML_OK) code = iml_set_inspect(&self->roots, options.data.set, &facts, &error);
+    if (code == IML_OK) code = iml_trainer_facts(&options.data, &self->roots, &facts, &error);
     if (code == IML_OK) code = imld_plan_memory(&options, &facts, &planned, &error);
     if (code != IML_OK) {
         add_problem(problems, &error);
@@ -65,15 +65,25 @@ static bool plan(void *context, const json_t *spec, json_t **memory, struct imld
     return *memory != NULL;
 }
 
+static bool has_known_length(const struct iml_until *until)
+{
+    return until->gradient_norm <= 0 && until->remaining_ratio <= 0;
+}
+
+/* Steps in all; 0: a bound ends them. */
+static uint64_t steps_of(const struct iml_inner_options *inner, const struct iml_meta_options *meta)
+{
+    if (!has_known_length(&inner->warmup_until) || !has_known_length(&inner->until)) return 0;
+    return inner->steps + inner->warmup_steps + meta->updates * inner->steps_per_update;
+}
+
 static double seconds_per_step(void *context, const json_t *spec, uint64_t *steps)
 {
     const struct imld_daemon_control *self = context;
     struct iml_trainer_options options;
     *steps = 0;
-    if (imld_plan_options(spec, &options, NULL) == IML_OK &&
-        options.inner.warmup_until.gradient_norm <= 0)
-        *steps = options.inner.steps + options.inner.warmup_steps +
-                 options.meta.updates * options.inner.steps_per_update;
+    if (imld_plan_options(spec, &options, NULL) == IML_OK)
+        *steps = steps_of(&options.inner, &options.meta);
     return imld_paces_find(self->paces, spec);
 }
 

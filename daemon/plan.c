@@ -160,6 +160,7 @@ static bool read_split_seed(const json_t *value, const struct binding *binding, 
 /* ---- the table ---- */
 
 static const char *const pixels[] = {"standardized", "symmetric", "unit", NULL};
+static const char *const synthetic_kinds[] = {"quadratic", "least_squares", NULL};
 static const char *const activations[] = {"relu", "tanh", "leaky_relu", NULL};
 static const char *const initializations[] = {"pytorch",        "kaiming_uniform", "kaiming_normal",
                                               "xavier_uniform", "xavier_normal",   NULL};
@@ -178,6 +179,14 @@ static const struct binding bindings[] = {
     {"/data/validation",                   read_size,           AT(data.validation), NULL},
     {"/data/test",                         read_size,           AT(data.test), NULL},
     {"/data/pixels",                       read_choice,         AT(data.pixels), pixels},
+    {"/data/synthetic/kind",               read_choice,         AT(data.synthetic.kind), synthetic_kinds},
+    {"/data/synthetic/dimension",          read_size,           AT(data.synthetic.dimension), NULL},
+    {"/data/synthetic/condition",          read_double,         AT(data.synthetic.condition), NULL},
+    {"/data/synthetic/largest",            read_double,         AT(data.synthetic.largest), NULL},
+    {"/data/synthetic/negative_mass",      read_double,         AT(data.synthetic.negative_mass), NULL},
+    {"/data/synthetic/distance",           read_double,         AT(data.synthetic.distance), NULL},
+    {"/data/synthetic/rows",               read_size,           AT(data.synthetic.rows), NULL},
+    {"/data/synthetic/noise",              read_double,         AT(data.synthetic.noise), NULL},
     {"/model/hidden",                      read_hidden,         AT(model), NULL},
     {"/model/activation",                  read_choice,         AT(model.activation), activations},
     {"/model/slope",                       read_double,         AT(model.slope), NULL},

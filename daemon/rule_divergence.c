@@ -7,9 +7,13 @@
 
 static const double factor = 1000;
 
+/* Nats. A first loss below it counts as it: of a synthetic problem it may be 0 or negative. */
+static const double least_first = 1e-6;
+
 bool imld_loss_diverges(float loss, float first)
 {
-    return !isfinite(loss) || (isfinite(first) && (double)loss > factor * (double)first);
+    const double size = fmax(fabs((double)first), least_first);
+    return !isfinite(loss) || (isfinite(first) && (double)loss > factor * size);
 }
 
 static bool divergence_fires(const json_t *parameters, const struct imld_history *history,

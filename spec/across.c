@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "spec/pointer.h"
+#include "spec/synthetic.h"
 
 struct across {
     const json_t *spec;
@@ -171,6 +172,32 @@ static void check_until(const struct across *a)
                           "found true; there is no gradient_norm that it could speak of");
 }
 
+static void refuse_accuracy(const struct across *a, const char *pointer)
+{
+    const char *const metric = json_string_value(imld_json_at(a->spec, pointer));
+    if (metric && strstr(metric, "accuracy"))
+        imld_problems_add(a->problems, pointer,
+                          "found \"%s\"; a synthetic problem has no classes, and so no accuracy: "
+                          "validation/loss is measured",
+                          metric);
+}
+
+static void check_synthetic(const struct across *a)
+{
+    if (!imld_is_synthetic(a->spec)) return;
+    const size_t layers = json_array_size(imld_json_at(a->spec, "/model/hidden"));
+    if (layers > 0)
+        imld_problems_add(a->problems, "/model/hidden",
+                          "found %zu layers; a synthetic problem is linear in θ: []", layers);
+    refuse_accuracy(a, "/checkpoint/best");
+    for (size_t i = 0; i < json_array_size(json_object_get(a->spec, "early_stopping")); i++) {
+        char item[IMLD_POINTER_BYTES], pointer[IMLD_POINTER_BYTES];
+        imld_pointer_item(item, "/early_stopping", i);
+        imld_pointer_join(pointer, item, "metric");
+        refuse_accuracy(a, pointer);
+    }
+}
+
 static void check_budgets(const struct across *a)
 {
     const json_t *const rules = json_object_get(a->spec, "early_stopping");
@@ -187,7 +214,7 @@ static void check_budgets(const struct across *a)
 
 static void (*const rules[])(const struct across *) = {
     check_images, check_batches, check_threads, check_priority, check_nesterov,
-    check_clamp,  check_solver,  check_until,   check_budgets,
+    check_clamp,  check_solver,  check_until,   check_budgets,  check_synthetic,
 };
 
 void imld_across_check(const json_t *spec, const struct imld_resolve_context *context,

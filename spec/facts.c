@@ -25,6 +25,7 @@ static uint64_t train(const struct imld_facts *facts)
 /* Half of the split stays for training. */
 static uint64_t validation(const struct imld_facts *facts)
 {
+    if (facts->validation_rows > 0) return facts->validation_rows;
     if (facts->train_images < 2) return IMLD_UNKNOWN;
     return least(500, facts->train_images / 2);
 }
@@ -44,19 +45,34 @@ static uint64_t validation_batch(const struct imld_facts *facts)
     return least(500, facts->validation);
 }
 
+/* A synthetic problem is linear in its parameters, and has no classes to be right about. */
+static const char *best(const struct imld_facts *facts)
+{
+    return facts->is_synthetic ? "\"validation/loss\"" : "\"validation/accuracy\"";
+}
+
+static const char *hidden(const struct imld_facts *facts)
+{
+    return facts->is_synthetic ? "[]" : "[128, 128]";
+}
+
+/* One of value and text. */
 struct function {
     const char *name;
     uint64_t (*value)(const struct imld_facts *facts);
+    const char *(*text)(const struct imld_facts *facts);
     const char *help;
 };
 
 static const struct function functions[] = {
-    {"@curvature_batch", curvature_batch, "500, or data.train if that is less"},
-    {"@inner_batch", inner_batch, "128, or data.train if that is less"},
-    {"@test", test, "all images of the test split"},
-    {"@train", train, "all images of the train split that validation leaves"},
-    {"@validation", validation, "500, or half of the train split if that is less"},
-    {"@validation_batch", validation_batch, "500, or data.validation if that is less"},
+    {"@best", NULL, best, "validation/accuracy; validation/loss where data.set is synthetic"},
+    {"@curvature_batch", curvature_batch, NULL, "500, or data.train if that is less"},
+    {"@hidden", NULL, hidden, "[128, 128]; [] where data.set is synthetic"},
+    {"@inner_batch", inner_batch, NULL, "128, or data.train if that is less"},
+    {"@test", test, NULL, "all images of the test split"},
+    {"@train", train, NULL, "all images of the train split that validation leaves"},
+    {"@validation", validation, NULL, "500, or half of the train split if that is less"},
+    {"@validation_batch", validation_batch, NULL, "500, or data.validation if that is less"},
 };
 
 static const struct function *find(const char *name)
@@ -70,8 +86,14 @@ static const struct function *find(const char *name)
 uint64_t imld_facts_value(const char *name, const struct imld_facts *facts)
 {
     const struct function *const function = find(name);
-    assert(function); /* a row of fields.c names it */
+    assert(function && function->value); /* a row of fields.c names it */
     return function->value(facts);
+}
+
+const char *imld_facts_text(const char *name, const struct imld_facts *facts)
+{
+    const struct function *const function = find(name);
+    return function && function->text ? function->text(facts) : NULL;
 }
 
 bool imld_facts_has(const char *name, const char **help)

@@ -9,15 +9,21 @@
 /* A count that is not known. */
 #define IMLD_UNKNOWN UINT64_MAX
 
-/* Counts of images that the defaults are made of; each may be IMLD_UNKNOWN. */
+/* What the defaults are made of; each count may be IMLD_UNKNOWN. */
 struct imld_facts {
     uint64_t train_images, test_images; /* of the set */
     uint64_t train, validation;         /* of the job: as given, or by default */
+    uint64_t validation_rows;           /* that the set itself has, beside the training ones; 0: as
+                                           many as the job says are drawn */
+    bool is_synthetic;                  /* rows of numbers, no classes */
 };
 
 /* The value of the function of that name (with its @); IMLD_UNKNOWN: a fact it needs is not known,
  * or no value is possible. The name must be in the table. */
 uint64_t imld_facts_value(const char *name, const struct imld_facts *facts);
+
+/* The same where the value is no count: as JSON text, NULL: it is one. */
+const char *imld_facts_text(const char *name, const struct imld_facts *facts);
 
 /* Whether the table has it; *help: one line, may be NULL. */
 bool imld_facts_has(const char *name, const char **help);

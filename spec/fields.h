@@ -33,8 +33,8 @@ enum imld_algorithms { IMLD_SUPERVISED = 1, IMLD_IML = 2, IMLD_ALL = 3 };
 
 struct imld_field {
     const char *path; /* "/meta/solver/terms"; list items: "/early_stopping/-/rule" */
-    const char *when; /* sibling condition "kind=neumann|cg", "!until" (the sibling `until` is not
-                         there), or NULL: always */
+    const char *when; /* sibling condition "kind=neumann|cg", "set=synthetic", "!until" (the sibling
+                         `until` is not there), or NULL: always */
     unsigned algorithms; /* those that use it */
     enum imld_field_type type;
     const char *fallback; /* default as JSON text; NULL: required; "@name": a named function of the

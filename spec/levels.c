@@ -76,7 +76,8 @@ static enum condition condition_of(unsigned algorithms, const struct imld_level 
     const json_t *const value = json_object_get(level->object, key);
     if (!value) return condition_of_default(sibling, words);
     const char *const word = json_string_value(value);
-    if (!word || !imld_choices_have(sibling->choices, word)) return OPEN;
+    const bool is_name = sibling->type == IMLD_SET_NAME; /* any other name is right, too */
+    if (!word || (!is_name && !imld_choices_have(sibling->choices, word))) return OPEN;
     return imld_choices_have(words, word) ? HOLDS : FAILS;
 }
 

@@ -14,6 +14,7 @@
 #include "spec/origin.h"
 #include "spec/pointer.h"
 #include "spec/suggest.h"
+#include "spec/synthetic.h"
 #include "spec/value.h"
 
 struct resolver {
@@ -29,7 +30,10 @@ struct resolver {
 static json_t *fallback_of(struct resolver *resolver, const struct imld_field *field)
 {
     json_t *value = NULL;
-    if (field->fallback[0] == '@') {
+    const char *const text = imld_facts_text(field->fallback, &resolver->facts);
+    if (text) {
+        value = imld_fallback_value(text);
+    } else if (field->fallback[0] == '@') {
         const uint64_t count = imld_facts_value(field->fallback, &resolver->facts);
         if (count == IMLD_UNKNOWN) return NULL;
         value = json_integer((json_int_t)count);
@@ -272,17 +276,23 @@ static uint64_t count_at(const json_t *document, const char *pointer)
 static bool look_at_set(struct resolver *resolver, const json_t *document,
                         const struct imld_resolve_context *context, struct imld_set_view *view)
 {
-    const struct imld_facts unknown = {IMLD_UNKNOWN, IMLD_UNKNOWN, IMLD_UNKNOWN, IMLD_UNKNOWN};
+    const struct imld_facts unknown = {.train_images = IMLD_UNKNOWN,
+                                       .test_images = IMLD_UNKNOWN,
+                                       .train = IMLD_UNKNOWN,
+                                       .validation = IMLD_UNKNOWN};
     const json_t *const name = imld_json_at(document, "/data/set");
     struct imld_problems ignored = {0};
     struct imld_facts *const facts = &resolver->facts;
     bool is_known = false;
     *facts = unknown;
     json_t *const right =
-        context->set_view && name
-            ? imld_value_check(imld_row_of(IMLD_ALL, "/data/set"), IMLD_ALL, name, "", &ignored)
-            : NULL;
-    if (right) {
+        name ? imld_value_check(imld_row_of(IMLD_ALL, "/data/set"), IMLD_ALL, name, "", &ignored)
+             : NULL;
+    facts->is_synthetic = right && imld_is_synthetic(document);
+    if (facts->is_synthetic) {
+        /* else its fields say what is wrong */
+        is_known = imld_synthetic_view(document, view, &facts->validation_rows);
+    } else if (right && context->set_view) {
         char why[512] = "";
         is_known = context->set_view(context->context, json_string_value(right), view, why);
         if (!is_known)

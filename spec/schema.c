@@ -39,10 +39,13 @@ static void set_default(json_t *object, const struct imld_field *field)
     set(object, "required", json_boolean(field->fallback == NULL));
     set(object, "default", json_null());
     if (!field->fallback || field->fallback[0] == '\0') return;
+    const struct imld_facts usual = {0};
+    const char *const text = imld_facts_text(field->fallback, &usual);
     if (imld_facts_has(field->fallback, &help))
         set(object, "default_rule", json_string(help));
     else
         set(object, "default", imld_fallback_value(field->fallback));
+    if (text) set(object, "default", imld_fallback_value(text));
 }
 
 static json_t *field_json(const struct imld_field *field)

@@ -8,5 +8,5 @@ const char *iml_set_form_name(enum iml_set_form form)
     for (size_t i = 0; iml_forms[i]; i++) {
         if (iml_forms[i]->form == form) return iml_forms[i]->name;
     }
-    return "unknown";
+    return form == IML_SET_SYNTHETIC ? IML_SET_SYNTHETIC_NAME : "unknown"; /* it has no files */
 }

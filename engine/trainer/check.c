@@ -35,6 +35,24 @@ static enum iml_code check_splits(struct iml_trainer *self, struct iml_error *er
     return iml_split_share(facts, data->validation, data->train, &self->counts, error);
 }
 
+/* What a synthetic problem leaves no choice in. */
+static enum iml_code check_synthetic(const struct iml_trainer *self, struct iml_error *error)
+{
+    const struct iml_synthetic_options *problem = &self->options.data.synthetic;
+    const struct iml_split_counts *counts = &self->counts;
+    if (self->options.model.hidden_count > 0)
+        return refuse("/model/hidden", self->options.model.hidden_count, 0,
+                      "hidden layers are in a synthetic problem: z = x·θ", error);
+    if (problem->kind != IML_SYNTHETIC_QUADRATIC) return IML_OK;
+    if (counts->train_total != problem->dimension)
+        return refuse("/data/train", counts->train_total, problem->dimension,
+                      "training rows are in the problem, one a dimension", error);
+    if (counts->validation_total != problem->dimension)
+        return refuse("/data/validation", counts->validation_total, problem->dimension,
+                      "validation rows are in the problem, one a dimension", error);
+    return IML_OK;
+}
+
 enum iml_code iml_run_check(struct iml_trainer *self, struct iml_error *error)
 {
     enum iml_code code = check_splits(self, error);
@@ -50,5 +68,6 @@ enum iml_code iml_run_check(struct iml_trainer *self, struct iml_error *error)
         iml_error_where(error, "/inner/batch");
         return code;
     }
-    return self->methods->check(self, error);
+    if (iml_run_is_synthetic(self)) code = check_synthetic(self, error);
+    return code == IML_OK ? self->methods->check(self, error) : code;
 }

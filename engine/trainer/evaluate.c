@@ -1,6 +1,12 @@
 /* evaluate.c: loss and accuracy on whole sets, in fixed chunks summed in order (DESIGN §4). */
 #include "engine/trainer/run.h"
 
+void iml_add_accuracy(const struct iml_trainer *self, struct iml_rows *rows, enum iml_metric metric,
+                      double share)
+{
+    if (!iml_run_is_synthetic(self)) iml_rows_add(rows, metric, share);
+}
+
 static enum iml_code evaluate_set(struct iml_trainer *self, const struct iml_images *images,
                                   enum iml_metric loss_metric, enum iml_metric accuracy_metric,
                                   struct iml_rows *rows, struct iml_error *error)
@@ -23,7 +29,7 @@ static enum iml_code evaluate_set(struct iml_trainer *self, const struct iml_ima
         correct += result.correct;
     }
     iml_rows_add(rows, loss_metric, loss / (double)images->count);
-    iml_rows_add(rows, accuracy_metric, (double)correct / (double)images->count);
+    iml_add_accuracy(self, rows, accuracy_metric, (double)correct / (double)images->count);
     return IML_OK;
 }
 
@@ -50,6 +56,6 @@ enum iml_code iml_evaluate_first_batch(struct iml_trainer *self, struct iml_rows
         code = iml_evaluate(self->training, self->theta, &batch, &result, NULL, NULL, error);
     if (code != IML_OK) return code;
     iml_rows_add(rows, IML_METRIC_TRAIN_LOSS, result.loss);
-    iml_rows_add(rows, IML_METRIC_TRAIN_ACCURACY, (double)result.correct / (double)n);
+    iml_add_accuracy(self, rows, IML_METRIC_TRAIN_ACCURACY, (double)result.correct / (double)n);
     return IML_OK;
 }

@@ -11,12 +11,17 @@
 void iml_images_layout(struct iml_images *images, const struct iml_set_facts *facts, size_t count,
                        struct iml_arena *arena);
 
+/* The same for rows of numbers with a target each. */
+void iml_images_layout_values(struct iml_images *images, size_t inputs, size_t count,
+                              bool has_weights, struct iml_arena *arena);
+
 /* Where batches are made: one at a time, valid until the next is made. */
 struct iml_batch_maker {
     size_t rows;                         /* the most a batch can have */
     size_t inputs;                       /* of one image */
     iml_real *values;                    /* rows × inputs, borrowed from the arena */
     uint32_t *labels;                    /* rows */
+    iml_real *targets, *weights;         /* rows; NULL: batches of images alone */
     uint32_t *places;                    /* rows: list places of the images; callers fill it */
     const struct iml_pixel_table *table; /* borrowed */
     struct iml_team *team;               /* borrowed */
@@ -24,6 +29,8 @@ struct iml_batch_maker {
 
 void iml_batch_maker_layout(struct iml_batch_maker *maker, size_t rows, size_t inputs,
                             struct iml_arena *arena);
+/* And for rows of numbers. */
+void iml_batch_maker_layout_values(struct iml_batch_maker *maker, struct iml_arena *arena);
 
 /* The batch of images[places[0 … rows − 1]]; IML_ERROR_CANCELLED if the flag was seen. */
 IML_MUST_USE enum iml_code iml_batch_make(struct iml_batch_maker *maker,

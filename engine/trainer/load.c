@@ -1,5 +1,6 @@
 /* load.c: a job's images from their files into memory; see run.h. */
 #include <assert.h>
+#include <string.h>
 
 #include "engine/trainer/run.h"
 
@@ -56,9 +57,50 @@ static enum iml_code check_labels(const struct iml_trainer *self, const struct i
     return IML_OK;
 }
 
+bool iml_run_is_synthetic(const struct iml_trainer *self)
+{
+    return self->facts.form == IML_SET_SYNTHETIC;
+}
+
+static void count_up(uint32_t *indices, uint32_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++) indices[i] = first + (uint32_t)i;
+}
+
+/* Which rows of the problem are whose: a quadratic says so itself, others are drawn as images. */
+static enum iml_code split_rows(struct iml_trainer *self, struct iml_error *error)
+{
+    if (self->options.data.synthetic.kind == IML_SYNTHETIC_QUADRATIC) {
+        count_up(self->train_indices, 0, self->train.count);
+        count_up(self->validation_indices, (uint32_t)self->train.count, self->validation.count);
+        return IML_OK;
+    }
+    const struct iml_split_lists lists = {.validation = self->validation_indices,
+                                          .train = self->train_indices,
+                                          .scratch = self->split_scratch};
+    memset(self->split_labels, 0, self->facts.train_images); /* one class */
+    return iml_split_draw(self->options.seed, &self->counts, self->split_labels,
+                          self->facts.train_images, &lists, error);
+}
+
+static enum iml_code load_synthetic(struct iml_trainer *self, struct iml_error *error)
+{
+    struct iml_synthetic *problem = &self->synthetic;
+    const enum iml_code code = split_rows(self, error);
+    if (code != IML_OK) return code;
+    iml_synthetic_draw(problem, self->options.seed,
+                       self->methods->is_meta ? self->options.meta.knowledge.initial : 0);
+    iml_synthetic_rows(problem, IML_SPLIT_TRAIN, self->train_indices, &self->train);
+    iml_synthetic_rows(problem, IML_SPLIT_TRAIN, self->validation_indices, &self->validation);
+    count_up(self->split_scratch, 0, self->test.count);
+    iml_synthetic_rows(problem, IML_SPLIT_TEST, self->split_scratch, &self->test);
+    return IML_OK;
+}
+
 enum iml_code iml_run_load(struct iml_trainer *self, const struct iml_set *set,
                            struct iml_error *error)
 {
+    if (iml_run_is_synthetic(self)) return load_synthetic(self, error);
     enum iml_code code = load_train_split(self, set, error);
     if (code == IML_OK) code = load_test_split(self, set, error);
     if (code == IML_OK) code = check_labels(self, &self->train, error);

@@ -26,6 +26,7 @@ const struct iml_metric_row iml_metrics[IML_METRIC_COUNT] = {
     [IML_METRIC_META_MEAN_COSINE]           = {"meta/mean_cosine",           "mean pairwise cosine of dL_V/dλ over batch pairs (MATH §5.3)"},
     [IML_METRIC_META_COSINE_TO_EXACT]       = {"meta/cosine_to_exact",       "cosine of dL_V/dλ and that of the reference (MATH §5.4)"},
     [IML_METRIC_META_ERROR_TO_EXACT]        = {"meta/error_to_exact",        "‖g − g*‖/‖g*‖, g* of the reference (MATH §5.4)"},
+    [IML_METRIC_META_ERROR_TO_STATIONARY]   = {"meta/error_to_stationary",   "‖g − g*‖/‖g*‖, g* of a synthetic quadratic's stationary point, at its first λ (MATH §6)"},
     [IML_METRIC_META_REFERENCE_RESIDUAL]    = {"meta/reference_residual",    "‖v − Hq*‖/‖v‖ of the reference (MATH §5.4)"},
     [IML_METRIC_SOLVER_PRODUCTS]            = {"solver/products",            "products with H, power iteration included (MATH §4)"},
     [IML_METRIC_SOLVER_BYTES]               = {"solver/bytes",               "of the solver's own memory (MATH §5.5)"},

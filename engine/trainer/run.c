@@ -10,7 +10,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static void lay_out_data(struct iml_trainer *self)
+static void lay_out_images(struct iml_trainer *self)
 {
     struct iml_arena *arena = &self->fixed;
     const struct iml_set_facts *facts = &self->facts;
@@ -19,6 +19,30 @@ static void lay_out_data(struct iml_trainer *self)
     iml_images_layout(&self->validation, facts, self->counts.validation_total, arena);
     iml_images_layout(&self->test, facts, self->test_count, arena);
     iml_pixel_table_layout(&self->table, facts->channels, facts->height * facts->width, arena);
+}
+
+static void lay_out_synthetic(struct iml_trainer *self)
+{
+    struct iml_arena *arena = &self->fixed;
+    const size_t inputs = self->facts.width;
+    iml_arena_part(arena, "images");
+    iml_images_layout_values(&self->train, inputs, self->counts.train_total, true, arena);
+    iml_images_layout_values(&self->validation, inputs, self->counts.validation_total, false,
+                             arena);
+    iml_images_layout_values(&self->test, inputs, self->test_count, false, arena);
+    iml_arena_part(arena, "problem");
+    iml_synthetic_layout(&self->synthetic, &self->options.data.synthetic, arena);
+}
+
+static void lay_out_data(struct iml_trainer *self)
+{
+    struct iml_arena *arena = &self->fixed;
+    const struct iml_set_facts *facts = &self->facts;
+    if (iml_run_is_synthetic(self)) {
+        lay_out_synthetic(self);
+    } else {
+        lay_out_images(self);
+    }
     iml_arena_part(arena, "split");
     self->train_indices =
         iml_arena_take(arena, self->counts.train_total, sizeof *self->train_indices);
@@ -92,6 +116,7 @@ static void lay_out_training(struct iml_trainer *self)
     const size_t rows =
         larger(self->options.inner.batch, larger(evaluation_rows(self), curvature_rows(self)));
     iml_batch_maker_layout(&self->maker, rows, iml_net_inputs(self->net), arena);
+    if (iml_run_is_synthetic(self)) iml_batch_maker_layout_values(&self->maker, arena);
     self->maker.table = &self->table;
     self->maker.team = self->team;
 }

@@ -6,6 +6,7 @@
 #include "engine/data/sampler.h"
 #include "engine/data/set.h"
 #include "engine/data/split.h"
+#include "engine/data/synthetic.h"
 #include "engine/trainer/diagnose.h"
 #include "engine/trainer/images.h"
 #include "engine/trainer/metrics.h"
@@ -60,6 +61,7 @@ struct iml_trainer {
     uint8_t *split_labels;                        /* of the whole train split, while opening */
     uint32_t *split_scratch;
     struct iml_pixel_table table;
+    struct iml_synthetic synthetic; /* where the job has such a problem */
 
     /* work */
     struct iml_state *state;
@@ -100,7 +102,8 @@ void iml_run_free_evaluators(struct iml_trainer *self);
  * counts and test_count. */
 IML_MUST_USE enum iml_code iml_run_check(struct iml_trainer *self, struct iml_error *error);
 
-/* load.c: labels, split, images, pixel table. */
+/* load.c: labels, split, images, pixel table; or the synthetic problem, where set is NULL. */
+bool iml_run_is_synthetic(const struct iml_trainer *self);
 IML_MUST_USE enum iml_code iml_run_load(struct iml_trainer *self, const struct iml_set *set,
                                         struct iml_error *error);
 
@@ -139,6 +142,10 @@ IML_MUST_USE enum iml_code iml_find_curvature(struct iml_trainer *self, uint32_t
 IML_MUST_USE enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows,
                                       struct iml_error *error);
 
+/* truth.c: the row of a synthetic quadratic's hypergradient against the closed form; before λ
+ * moves. */
+void iml_tell_truth(const struct iml_trainer *self, struct iml_rows *rows);
+
 /* monitor.c (MATH §6): ‖∇θ L_T‖ on the fixed monitoring batch; q·∇θ L_T with the last update's q
  * and curvature batch. */
 IML_MUST_USE enum iml_code iml_monitor(struct iml_trainer *self, double *norm,
@@ -155,6 +162,10 @@ bool iml_until_is_asked(const struct iml_until *until);
 IML_MUST_USE enum iml_code iml_until_ends(struct iml_trainer *self, const struct iml_until *until,
                                           uint64_t steps, bool *ends, struct iml_rows *rows,
                                           struct iml_error *error);
+
+/* evaluate.c: a share of right answers, where there are classes to be right about. */
+void iml_add_accuracy(const struct iml_trainer *self, struct iml_rows *rows, enum iml_metric metric,
+                      double share);
 
 /* evaluate.c: rows of all of validation and test; of the first batch (before step 0) as train/…. */
 IML_MUST_USE enum iml_code iml_evaluate_sets(struct iml_trainer *self, struct iml_rows *rows,

@@ -50,6 +50,9 @@ void iml_state_initialize(struct iml_trainer *self)
                                       .monitored_norm = nan(""),
                                       .last_gain = nan("")};
     iml_net_initialize(self->net, self->options.seed, self->theta);
+    if (iml_run_is_synthetic(self)) /* one linear layer with one output: one order inside and out */
+        for (size_t j = 0; j < self->facts.width; j++)
+            self->theta[j] = (iml_real)self->synthetic.start[j];
     if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
     if (!self->methods->is_meta) return;
     iml_knowledge_initialize(&self->knowledge);

@@ -48,8 +48,9 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
                                   .hidden_count = options->model.hidden_count,
                                   .outputs = facts->classes,
                                   .activation = options->model.activation,
-                                  .loss = IML_LOSS_CROSS_ENTROPY,
-                                  .has_bias = true,
+                                  .loss = iml_run_is_synthetic(self) ? IML_LOSS_SQUARED_ERROR
+                                                                     : IML_LOSS_CROSS_ENTROPY,
+                                  .has_bias = !iml_run_is_synthetic(self),
                                   .slope = options->model.slope,
                                   .has_batch_norm = options->model.has_batch_norm,
                                   .epsilon = options->model.batch_norm_epsilon,
@@ -106,9 +107,21 @@ static enum iml_code take_memory(struct iml_trainer *self, struct iml_error *err
     return code;
 }
 
+enum iml_code iml_trainer_facts(const struct iml_data_options *data,
+                                const struct iml_set_roots *roots, struct iml_set_facts *facts,
+                                struct iml_error *error)
+{
+    if (iml_set_is_synthetic(data->set)) return iml_synthetic_facts(&data->synthetic, facts, error);
+    return iml_set_inspect(roots, data->set, facts, error);
+}
+
+/* The set's files stay open until its images are read; a synthetic problem has none. */
 static enum iml_code open_set(const struct iml_trainer_options *options, struct iml_set *set,
                               struct iml_set_facts *facts, struct iml_error *error)
 {
+    *set = (struct iml_set){.folder = {.root = -1}};
+    if (iml_set_is_synthetic(options->data.set))
+        return iml_synthetic_facts(&options->data.synthetic, facts, error);
     const enum iml_code code = iml_set_open(&options->roots, options->data.set, set, error);
     if (code == IML_OK) return iml_set_facts_read(set, facts, error);
     if (code == IML_ERROR_NOT_FOUND) iml_error_where(error, "/data/set");
@@ -174,8 +187,9 @@ enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows 
     if (state->seen_steps > 0) {
         const double steps = (double)state->seen_steps;
         iml_rows_add(rows, IML_METRIC_TRAIN_LOSS, state->seen_loss / steps);
-        iml_rows_add(rows, IML_METRIC_TRAIN_ACCURACY,
-                     (double)state->seen_correct / (steps * (double)trainer->options.inner.batch));
+        iml_add_accuracy(trainer, rows, IML_METRIC_TRAIN_ACCURACY,
+                         (double)state->seen_correct /
+                             (steps * (double)trainer->options.inner.batch));
     } else if (state->step == 0) { /* the first batch before its step: what `divergence` needs */
         code = iml_evaluate_first_batch(trainer, rows, error);
     }

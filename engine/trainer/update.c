@@ -195,6 +195,7 @@ enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct
     const double looked = imld_ticks_seconds(); /* before λ moves, and H's diagonal with it */
     code = iml_diagnose(self, curvature, &estimate.report, rows, error);
     if (code != IML_OK) return code;
+    iml_tell_truth(self, rows);
     const double moved = imld_ticks_seconds();
     estimate.is_skipped = action == IML_ON_FAILURE_SKIP;
     if (action == IML_ON_FAILURE_IDENTITY) estimate.is_skipped = !pull_identity(self);

@@ -30,7 +30,8 @@ enum iml_purpose {
     IML_PURPOSE_EVALUATION = 13,
     IML_PURPOSE_PROBE = 14,
     IML_PURPOSE_COORDINATES = 15,
-    IML_PURPOSE_PERMUTED = 16
+    IML_PURPOSE_PERMUTED = 16,
+    IML_PURPOSE_SYNTHETIC = 17
 };
 
 /* The Philox4x32-10 block function. */

@@ -16,11 +16,12 @@
 enum iml_pixels { IML_PIXELS_STANDARDIZED, IML_PIXELS_SYMMETRIC, IML_PIXELS_UNIT };
 
 struct iml_data_options {
-    const char *set;
+    const char *set;   /* "synthetic": the problem that `synthetic` tells */
     size_t train;      /* images drawn for training; 0: all that remain after validation */
     size_t validation; /* images */
     size_t test;       /* the first n of the test split; 0: all */
     enum iml_pixels pixels;
+    struct iml_synthetic_options synthetic;
 };
 
 struct iml_model_options {
@@ -193,6 +194,11 @@ struct iml_trainer_kind {
 
 extern const struct iml_trainer_kind *const iml_trainer_kinds[]; /* ends with NULL */
 const struct iml_trainer_kind *iml_trainer_kind_find(const char *name);
+
+/* Facts of the job's data: of its set under the roots, or of its synthetic problem. */
+IML_MUST_USE enum iml_code iml_trainer_facts(const struct iml_data_options *data,
+                                             const struct iml_set_roots *roots,
+                                             struct iml_set_facts *facts, struct iml_error *error);
 
 /* Checks counts against the data set's facts and plans all memory; allocates next to nothing and
  * reads no image. The plan holds everything that open will allocate, data included. */

@@ -196,6 +196,9 @@ static void test_each_field_reaches_an_option(void **state)
     assert_true(check_each_field("{'algorithm': 'iml', 'data': {'set': 'x'}, 'meta': {'gate': {}},"
                                  " 'diagnostics': {'lens': {}, 'reference': {}, 'residual': {},"
                                  " 'spectrum': {}, 'variance': {}}}") >= 40);
+    (void)check_each_field("{'algorithm': 'iml', 'data': {'set': 'synthetic', 'synthetic': {}}}");
+    (void)check_each_field("{'algorithm': 'iml', 'data': {'set': 'synthetic', 'synthetic':"
+                           " {'kind': 'least_squares'}}}");
     (void)check_each_field("{'algorithm': 'supervised', 'data': {'set': 'x'}, 'model':"
                            " {'activation': 'leaky_relu', 'batch_norm': {}, 'dropout': 0.1}}");
 }

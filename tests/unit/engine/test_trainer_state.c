@@ -7,9 +7,10 @@
 #include "tests/unit/engine/trainer_case.h"
 
 typedef struct iml_trainer_options (*case_maker)(const struct sets *sets);
-static const case_maker cases[] = {case_supervised,      case_iml,
-                                   case_iml_until,       case_iml_until_norm,
-                                   case_iml_until_ratio, case_iml_normalized};
+static const case_maker cases[] = {
+    case_supervised,      case_iml,           case_iml_until,      case_iml_until_norm,
+    case_iml_until_ratio, case_iml_synthetic, case_iml_normalized,
+};
 enum { CASES = sizeof cases / sizeof cases[0], ACTIONS_MAX = 128 };
 
 /* An undisturbed run, with its state before each action. */
@@ -126,12 +127,14 @@ static bool matters(const struct iml_trainer_options *options, const struct refe
     return differs;
 }
 
-/* Items that tell how far an optimizer has come, but that its rule does not use: sgd and rmsprop
- * have no bias correction. They are kept so that all optimizers are stored alike. */
+/* Items that tell how far a run has come, but that it does not use: sgd and rmsprop have no bias
+ * correction. They are kept so that all runs are stored alike. */
 static bool is_a_mere_count(const struct iml_trainer_options *options, const char *name)
 {
     if (strcmp(name, "optimizer/steps") == 0)
         return strcmp(options->inner.optimizer.kind->name, "adam") != 0;
+    if (strcmp(name, "state/seen_correct") == 0) /* no classes, and so no accuracy */
+        return iml_set_is_synthetic(options->data.set);
     if (strcmp(name, "optimizer/knowledge/steps") == 0)
         return strcmp(options->meta.optimizer.kind->name, "adam") != 0;
     return false;

@@ -95,8 +95,8 @@ struct iml_trainer_options case_iml_until_ratio(const struct sets *sets)
 {
     struct iml_trainer_options options = case_iml(sets);
     options.inner.steps_per_update = 0;
-    options.inner.until = (struct iml_until){
-        .remaining_ratio = 6, .min_steps = 1, .max_steps = 9, .check_every = 2};
+    options.inner.until =
+        (struct iml_until){.remaining_ratio = 6, .min_steps = 1, .max_steps = 9, .check_every = 2};
     options.meta.updates = 8;
     options.model.dropout = 0.2; /* the look has the mask of the update */
     options.meta.curvature_dropout = IML_CURVATURE_DROPOUT_FIXED;
@@ -139,6 +139,23 @@ bool case_is_a_look(const char *metric)
     for (size_t i = 0; metric && i < sizeof looks / sizeof looks[0]; i++)
         if (strncmp(metric, looks[i], strlen(looks[i])) == 0) return true;
     return false;
+}
+
+struct iml_trainer_options case_iml_synthetic(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_iml(sets);
+    options.data = (struct iml_data_options){.set = "synthetic",
+                                             .train = 30,
+                                             .validation = 30,
+                                             .synthetic = {.kind = IML_SYNTHETIC_QUADRATIC,
+                                                           .dimension = 30,
+                                                           .condition = 100,
+                                                           .largest = 1,
+                                                           .negative_mass = 0.1,
+                                                           .distance = 1}};
+    options.model.hidden_count = 0;
+    options.meta.curvature_batch = options.meta.validation_batch = 30;
+    return options;
 }
 
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel)

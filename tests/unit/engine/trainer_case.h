@@ -33,6 +33,8 @@ struct iml_diagnostics_options case_looks(size_t every);
 
 /* Whether the metric is one that a look tells; NULL is none. */
 bool case_is_a_look(const char *metric);
+/* iml on a synthetic quadratic of 30 dimensions: rows of numbers with weights, squared errors. */
+struct iml_trainer_options case_iml_synthetic(const struct sets *sets);
 
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel);
 

@@ -7,6 +7,8 @@
 
 #define IML(rest) "{\"algorithm\":\"iml\",\"data\":{\"set\":\"fashion-mnist\"}," rest "}"
 #define SUP(rest) "{\"algorithm\":\"supervised\",\"data\":{\"set\":\"fashion-mnist\"}," rest "}"
+#define SYNTHETIC(rest)                                                                            \
+    "{\"algorithm\":\"iml\",\"data\":{\"set\":\"synthetic\",\"synthetic\":{" rest "}}}"
 #define DATA(rest) "{\"algorithm\":\"iml\",\"data\":{\"set\":\"fashion-mnist\"," rest "}}"
 
 struct bad {
@@ -52,6 +54,14 @@ static const struct bad table[] = {
     {DATA("\"pixels\":\"raw\""), "/data/pixels", NULL},
     {DATA("\"labels\":40"), "/data/labels", "unknown field"},
     {DATA("\"tset\":40"), "/data/tset", "did you mean /data/"},
+    {DATA("\"synthetic\":{}"), "/data/synthetic", "it needs synthetic in /data/set"},
+    {"{\"algorithm\":\"iml\",\"data\":{\"set\":\"synthetic\"}}", "/data/synthetic", "required"},
+    {SYNTHETIC("\"kind\":\"cubic\""), "/data/synthetic/kind", "quadratic, least_squares"},
+    {SYNTHETIC("\"dimension\":0"), "/data/synthetic/dimension", "from 1"},
+    {SYNTHETIC("\"condition\":0.5"), "/data/synthetic/condition", "from 1"},
+    {SYNTHETIC("\"negative_mass\":0.6"), "/data/synthetic/negative_mass", "0.5"},
+    {SYNTHETIC("\"rows\":10"), "/data/synthetic/rows", "it needs least_squares in /data/synthetic/kind"},
+    {SYNTHETIC("\"kind\":\"least_squares\",\"distance\":1"), "/data/synthetic/distance", "quadratic"},
     /* the model */
     {IML("\"model\":{\"kind\":\"cnn\"}"), "/model/kind", "\"mlp\""},
     {IML("\"model\":{\"hidden\":[0]}"), "/model/hidden/0", "an integer from 1 to 65536"},

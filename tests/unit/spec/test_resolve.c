@@ -140,6 +140,9 @@ static const char *const right[] = {
     "{\"algorithm\":\"iml\",\"data\":{\"set\":\"testless\",\"test\":0}}",
     "{\"algorithm\":\"iml\",\"data\":{\"set\":\"tiny\"},\"inner\":{\"warmup\":{\"until\":"
     "{\"gradient_norm\":0.1,\"relative\":true}}}}",
+    "{\"algorithm\":\"iml\",\"data\":{\"set\":\"synthetic\",\"synthetic\":{}}}",
+    "{\"algorithm\":\"supervised\",\"data\":{\"set\":\"synthetic\",\"synthetic\":{\"kind\":"
+    "\"least_squares\",\"rows\":30}}}",
     "{\"algorithm\":\"iml\",\"data\":{\"set\":\"tiny\"},\"inner\":{\"until\":"
     "{\"remaining_ratio\":1}}}",
     "{\"algorithm\":\"iml\",\"data\":{\"set\":\"tiny\"},\"meta\":{\"solver\":{\"kind\":\"cg\","

@@ -115,6 +115,7 @@ static void test_each_condition_speaks_of_a_sibling(void **unused)
         assert_non_null(row);
         if (!row || start != field->when) continue;
         assert_null(row->when);
+        if (row->type == IMLD_SET_NAME) continue; /* any name */
         assert_int_equal(row->type, IMLD_CHOICE);
         take(words, start + length + 1, strlen(start + length + 1));
         for (char *save = NULL, *word = strtok_r(words, "|", &save); word;
