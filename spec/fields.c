@@ -31,7 +31,7 @@ const struct imld_field imld_fields[] = {
     {"/data/synthetic", "set=synthetic", IMLD_ALL, IMLD_SECTION, NULL, 0, 0, 0, 0, NULL, "", false,
      "A problem made from the seed, linear in θ with squared errors, whose Hessian is known: for controlled studies (DESIGN §4)."},
     {"/data/synthetic/condition", NULL, IMLD_ALL, IMLD_NUMBER, "100", 1, 1e8, 0, 0, NULL, "", false,
-     "Largest over smallest size of an eigenvalue, the others between them in equal ratios: of H (quadratic), of the inputs' covariance (least_squares); float resolves some 1e-7 of the largest (DESIGN §4)."},
+     "Largest over smallest size of an eigenvalue, the others between them in equal ratios: of H (quadratic), of the inputs' covariance (least_squares); float resolves some 1e-8 of the largest (DESIGN §4)."},
     {"/data/synthetic/dimension", NULL, IMLD_ALL, IMLD_INTEGER, "200", 1, 2048, 0, 0, NULL, "parameters", false,
      "Parameters of the problem (DESIGN §4)."},
     {"/data/synthetic/distance", "kind=quadratic", IMLD_ALL, IMLD_NUMBER, "0", 0, HUGE, 0, 0, NULL, "", false,

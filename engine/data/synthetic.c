@@ -117,9 +117,10 @@ static void set_eigenvalues(struct iml_synthetic *self)
         const double share = d > 1 ? (double)i / (double)(d - 1) : 0;
         self->eigenvalues[i] = options->largest * pow(options->condition, -share);
     }
-    const double wanted = is_quadratic ? round(options->negative_mass * (double)d) : 0;
-    for (double k = 0; k < wanted; k++) {
-        const size_t i = (size_t)((k + 1.0 / 2) * (double)d / wanted);
+    if (!is_quadratic) return;
+    const size_t wanted = (size_t)round(options->negative_mass * (double)d);
+    for (size_t k = 0; k < wanted; k++) { /* in the middle of each of `wanted` equal parts */
+        const size_t i = (2 * k + 1) * d / (2 * wanted);
         self->eigenvalues[i] = -self->eigenvalues[i];
     }
 }
