@@ -180,6 +180,7 @@ static const struct binding bindings[] = {
     {"/data/test",                         read_size,           AT(data.test), NULL},
     {"/data/pixels",                       read_choice,         AT(data.pixels), pixels},
     {"/data/synthetic/kind",               read_choice,         AT(data.synthetic.kind), synthetic_kinds},
+    {"/data/synthetic/coefficient",        read_double,         AT(data.synthetic.coefficient), NULL},
     {"/data/synthetic/dimension",          read_size,           AT(data.synthetic.dimension), NULL},
     {"/data/synthetic/condition",          read_double,         AT(data.synthetic.condition), NULL},
     {"/data/synthetic/largest",            read_double,         AT(data.synthetic.largest), NULL},

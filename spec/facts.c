@@ -2,6 +2,7 @@
 #include "spec/facts.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -56,23 +57,30 @@ static const char *hidden(const struct imld_facts *facts)
     return facts->is_synthetic ? "[]" : "[128, 128]";
 }
 
-/* One of value and text. */
+static double coefficient(const struct imld_facts *facts)
+{
+    return facts->coefficient;
+}
+
+/* One of value, text and number. */
 struct function {
     const char *name;
     uint64_t (*value)(const struct imld_facts *facts);
     const char *(*text)(const struct imld_facts *facts);
+    double (*number)(const struct imld_facts *facts);
     const char *help;
 };
 
 static const struct function functions[] = {
-    {"@best", NULL, best, "validation/accuracy; validation/loss where data.set is synthetic"},
-    {"@curvature_batch", curvature_batch, NULL, "500, or data.train if that is less"},
-    {"@hidden", NULL, hidden, "[128, 128]; [] where data.set is synthetic"},
-    {"@inner_batch", inner_batch, NULL, "128, or data.train if that is less"},
-    {"@test", test, NULL, "all images of the test split"},
-    {"@train", train, NULL, "all images of the train split that validation leaves"},
-    {"@validation", validation, NULL, "500, or half of the train split if that is less"},
-    {"@validation_batch", validation_batch, NULL, "500, or data.validation if that is less"},
+    {"@best", NULL, best, NULL, "validation/accuracy; validation/loss where data.set is synthetic"},
+    {"@coefficient", NULL, NULL, coefficient, "meta.knowledge.initial; 0 where there is no λ"},
+    {"@curvature_batch", curvature_batch, NULL, NULL, "500, or data.train if that is less"},
+    {"@hidden", NULL, hidden, NULL, "[128, 128]; [] where data.set is synthetic"},
+    {"@inner_batch", inner_batch, NULL, NULL, "128, or data.train if that is less"},
+    {"@test", test, NULL, NULL, "all images of the test split"},
+    {"@train", train, NULL, NULL, "all images of the train split that validation leaves"},
+    {"@validation", validation, NULL, NULL, "500, or half of the train split if that is less"},
+    {"@validation_batch", validation_batch, NULL, NULL, "500, or data.validation if that is less"},
 };
 
 static const struct function *find(const char *name)
@@ -94,6 +102,12 @@ const char *imld_facts_text(const char *name, const struct imld_facts *facts)
 {
     const struct function *const function = find(name);
     return function && function->text ? function->text(facts) : NULL;
+}
+
+double imld_facts_number(const char *name, const struct imld_facts *facts)
+{
+    const struct function *const function = find(name);
+    return function && function->number ? function->number(facts) : nan("");
 }
 
 bool imld_facts_has(const char *name, const char **help)

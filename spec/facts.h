@@ -16,14 +16,17 @@ struct imld_facts {
     uint64_t validation_rows;           /* that the set itself has, beside the training ones; 0: as
                                            many as the job says are drawn */
     bool is_synthetic;                  /* rows of numbers, no classes */
+    double coefficient;                 /* e^λ at the start; 0: the job has no λ */
 };
 
 /* The value of the function of that name (with its @); IMLD_UNKNOWN: a fact it needs is not known,
  * or no value is possible. The name must be in the table. */
 uint64_t imld_facts_value(const char *name, const struct imld_facts *facts);
 
-/* The same where the value is no count: as JSON text, NULL: it is one. */
+/* The same where the value is no count: as JSON text, NULL: it is none; as a number, NaN: it is
+ * none. */
 const char *imld_facts_text(const char *name, const struct imld_facts *facts);
+double imld_facts_number(const char *name, const struct imld_facts *facts);
 
 /* Whether the table has it; *help: one line, may be NULL. */
 bool imld_facts_has(const char *name, const char **help);

@@ -45,7 +45,7 @@ const struct imld_metric imld_metrics[] = {
     {"meta/error_to_exact", "1", LOWER, true, false, IMLD_IML,
      "Distance of dL_V/dλ from that of the reference, over the reference's norm (MATH §5.4)."},
     {"meta/error_to_stationary", "1", LOWER, true, false, IMLD_IML,
-     "Of a synthetic quadratic, while λ is where it began: distance of dL_V/dλ from the closed form at the stationary point, over its norm (MATH §6)."},
+     "Of a synthetic quadratic, while every e^λ is its coefficient: distance of dL_V/dλ from the closed form at the stationary point, over its norm (MATH §6)."},
     {"meta/failed", "1", NONE, true, false, IMLD_IML,
      "Why the update's estimate failed: 0 it did not, 1 not finite, 2 v·q ≤ 0, and the gate's bounds 3 residual, 4 cosine, 5 norm (MATH §5.6)."},
     {"meta/gradient_norm", "nats", NONE, true, false, IMLD_IML,

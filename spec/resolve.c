@@ -2,6 +2,7 @@
 #include "spec/resolve.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,8 +32,11 @@ static json_t *fallback_of(struct resolver *resolver, const struct imld_field *f
 {
     json_t *value = NULL;
     const char *const text = imld_facts_text(field->fallback, &resolver->facts);
+    const double number = imld_facts_number(field->fallback, &resolver->facts);
     if (text) {
         value = imld_fallback_value(text);
+    } else if (!isnan(number)) {
+        value = json_real(number);
     } else if (field->fallback[0] == '@') {
         const uint64_t count = imld_facts_value(field->fallback, &resolver->facts);
         if (count == IMLD_UNKNOWN) return NULL;
@@ -292,6 +296,7 @@ static bool look_at_set(struct resolver *resolver, const json_t *document,
     if (facts->is_synthetic) {
         /* else its fields say what is wrong */
         is_known = imld_synthetic_view(document, view, &facts->validation_rows);
+        facts->coefficient = resolver->algorithms & IMLD_IML ? imld_first_coefficient(document) : 0;
     } else if (right && context->set_view) {
         char why[512] = "";
         is_known = context->set_view(context->context, json_string_value(right), view, why);

@@ -34,6 +34,14 @@ static uint64_t count_of(const json_t *document, const char *path)
     return count; /* 0: wrong; the rows' minimum is 1 */
 }
 
+double imld_first_coefficient(const json_t *document)
+{
+    json_t *const value = value_of(document, "/meta/knowledge/initial");
+    const double coefficient = json_number_value(value);
+    json_decref(value);
+    return coefficient; /* 0: wrong, and so the job is */
+}
+
 bool imld_synthetic_view(const json_t *document, struct imld_set_view *view,
                          uint64_t *validation_rows)
 {

@@ -13,4 +13,7 @@ bool imld_is_synthetic(const json_t *document);
 bool imld_synthetic_view(const json_t *document, struct imld_set_view *view,
                          uint64_t *validation_rows);
 
+/* meta.knowledge.initial, or its default. */
+double imld_first_coefficient(const json_t *document);
+
 #endif

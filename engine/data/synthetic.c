@@ -138,7 +138,7 @@ static void combine(const struct iml_synthetic *self, const double *a, double *o
 
 static double data_eigenvalue(const struct iml_synthetic *self, size_t i)
 {
-    return self->eigenvalues[i] - self->coefficient;
+    return self->eigenvalues[i] - self->options.coefficient;
 }
 
 /* tᵢ: where the data's part alone has its stationary point, along uᵢ. */
@@ -172,7 +172,7 @@ static void find_truth(struct iml_synthetic *self)
         self->scratch[i] = along / self->eigenvalues[i];
     }
     combine(self, self->scratch, self->truth);
-    for (size_t j = 0; j < d; j++) self->truth[j] *= -self->coefficient * self->optimum[j];
+    for (size_t j = 0; j < d; j++) self->truth[j] *= -self->options.coefficient * self->optimum[j];
 }
 
 /* Row i of L_T: √(d|aᵢ|) uᵢ, aimed at tᵢ. */
@@ -240,10 +240,9 @@ static void sampled_row(const struct iml_synthetic *self, enum part part, size_t
 
 /* ---- both ---- */
 
-void iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed, double coefficient)
+void iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed)
 {
     self->seed = seed;
-    self->coefficient = coefficient;
     draw_basis(self);
     set_eigenvalues(self);
     if (self->options.kind == IML_SYNTHETIC_QUADRATIC) {

@@ -1,7 +1,7 @@
 /* synthetic.h: problems with a known Hessian, made from a seed in place of images (imld/dataset.h).
  *
  * A net without bias and hidden layers has z = x·θ, and with squared errors
- *     L_T = (1/N) Σ wᵢ ½ (xᵢ·θ − yᵢ)² + ½ c ‖θ‖²   (c: the regularizer's coefficient at the start),
+ *     L_T = (1/N) Σ wᵢ ½ (xᵢ·θ − yᵢ)² + ½ c ‖θ‖²   (c: a regularizer's coefficient),
  * so H = (1/N) Σ wᵢ xᵢxᵢᵀ + cI whatever θ is.
  *
  * quadratic: d rows xᵢ = √(d|aᵢ|) uᵢ with weights wᵢ = sign aᵢ, aᵢ = μᵢ − c, u₁ … u_d a random
@@ -25,7 +25,6 @@
 struct iml_synthetic {
     struct iml_synthetic_options options;
     uint32_t seed;
-    double coefficient;  /* c */
     double *basis;       /* d × d, row i is uᵢ; borrowed from the arena, as all that follows */
     double *eigenvalues; /* μ: d */
     double *optimum;     /* quadratic: θ*; least_squares: θ°. d */
@@ -38,8 +37,8 @@ struct iml_synthetic {
 void iml_synthetic_layout(struct iml_synthetic *self, const struct iml_synthetic_options *options,
                           struct iml_arena *arena);
 
-/* Draws the problem; c = coefficient. Some 4d³/3 multiplications: 5 s at the largest dimension. */
-void iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed, double coefficient);
+/* Draws the problem. Some 4d³/3 multiplications: 5 s at the largest dimension. */
+void iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed);
 
 /* The rows chosen of a split (their numbers; count = images->count) into values, targets and, where
  * images has them, weights. A quadratic's rows 0 … d − 1 of the train split are L_T's, the next d

@@ -9,14 +9,18 @@ static void pick_labels(const uint8_t *labels, const uint32_t *chosen, struct im
     for (size_t i = 0; i < images->count; i++) images->labels[i] = labels[chosen[i]];
 }
 
+static uint32_t split_seed(const struct iml_trainer_options *options)
+{
+    return options->has_split_seed ? options->split_seed : options->seed;
+}
+
 static enum iml_code load_train_split(struct iml_trainer *self, const struct iml_set *set,
                                       struct iml_error *error)
 {
     const struct iml_split_lists lists = {.validation = self->validation_indices,
                                           .train = self->train_indices,
                                           .scratch = self->split_scratch};
-    const struct iml_trainer_options *options = &self->options;
-    const uint32_t seed = options->has_split_seed ? options->split_seed : options->seed;
+    const uint32_t seed = split_seed(&self->options);
     enum iml_code code = iml_set_labels(set, IML_SPLIT_TRAIN, self->split_labels, error);
     if (code == IML_OK)
         code = iml_split_draw(seed, &self->counts, self->split_labels, self->facts.train_images,
@@ -79,7 +83,7 @@ static enum iml_code split_rows(struct iml_trainer *self, struct iml_error *erro
                                           .train = self->train_indices,
                                           .scratch = self->split_scratch};
     memset(self->split_labels, 0, self->facts.train_images); /* one class */
-    return iml_split_draw(self->options.seed, &self->counts, self->split_labels,
+    return iml_split_draw(split_seed(&self->options), &self->counts, self->split_labels,
                           self->facts.train_images, &lists, error);
 }
 
@@ -88,8 +92,7 @@ static enum iml_code load_synthetic(struct iml_trainer *self, struct iml_error *
     struct iml_synthetic *problem = &self->synthetic;
     const enum iml_code code = split_rows(self, error);
     if (code != IML_OK) return code;
-    iml_synthetic_draw(problem, self->options.seed,
-                       self->methods->is_meta ? self->options.meta.knowledge.initial : 0);
+    iml_synthetic_draw(problem, split_seed(&self->options));
     iml_synthetic_rows(problem, IML_SPLIT_TRAIN, self->train_indices, &self->train);
     iml_synthetic_rows(problem, IML_SPLIT_TRAIN, self->validation_indices, &self->validation);
     count_up(self->split_scratch, 0, self->test.count);

@@ -5,10 +5,14 @@
 
 #include "engine/trainer/run.h"
 
-/* λ is where it began: frozen, or not moved yet. */
+/* e^λ is the problem's own coefficient, to rounding: λ has not moved yet, or is frozen. */
 static bool is_first_lambda(const struct iml_trainer *self)
 {
-    return self->state->update == 0 || self->options.meta.optimizer.learning_rate <= 0;
+    const double first = log(self->synthetic.options.coefficient);
+    const double tolerance = 1e-6 * fabs(first);
+    for (size_t m = 0; m < self->knowledge.size; m++)
+        if (!(fabs((double)self->knowledge.lambda[m] - first) <= tolerance)) return false;
+    return true;
 }
 
 /* dL_V/dλ at θ*, summed where one λ stands for all parameters. */
@@ -32,10 +36,10 @@ static double error_of_each(const struct iml_trainer *self, const double *truth,
 
 void iml_tell_truth(const struct iml_trainer *self, struct iml_rows *rows)
 {
-    if (!iml_run_is_synthetic(self) || !is_first_lambda(self)) return;
     const struct iml_synthetic *problem = &self->synthetic;
     const size_t d = problem->options.dimension;
-    if (problem->options.kind != IML_SYNTHETIC_QUADRATIC) return;
+    if (!iml_run_is_synthetic(self) || problem->options.kind != IML_SYNTHETIC_QUADRATIC) return;
+    if (!is_first_lambda(self)) return;
     iml_rows_add(rows, IML_METRIC_META_ERROR_TO_STATIONARY,
                  self->knowledge.size == d ? error_of_each(self, problem->truth, d)
                                            : error_of_sums(self, problem->truth, d));

@@ -75,6 +75,7 @@ struct iml_synthetic_options {
     double condition;     /* largest over smallest size of an eigenvalue, ≥ 1 */
     double largest;       /* eigenvalue */
     double negative_mass; /* quadratic: share of the eigenvalues that are negative */
+    double coefficient;   /* quadratic: c, that of the regularizer which the eigenvalues include */
     double distance;      /* quadratic: of the first θ from the stationary point */
     size_t rows;          /* least_squares: of the train split, and of the test split */
     double noise;         /* least_squares: deviation of a target */

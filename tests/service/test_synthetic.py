@@ -31,6 +31,7 @@ class SyntheticTest(Case):
         self.assertEqual(spec["model"]["hidden"], [])
         self.assertEqual(spec["checkpoint"]["best"], "validation/loss")
         self.assertNotIn("pixels", spec["data"])
+        self.assertEqual(spec["data"]["synthetic"]["coefficient"], 1e-3)  # that of the knowledge
         self.assertIn("problem", answer["memory"]["parts"])
         id = client.create(QUADRATIC)
         outcome = client.outcome(id)
@@ -43,6 +44,21 @@ class SyntheticTest(Case):
         self.assertIn("validation/loss", outcome["result"]["metrics"])
         again = client.outcome(client.create(specs.merged(QUADRATIC, {"resources": {"threads": 2}})))
         self.assert_same_outcome(outcome, again, "1 and 2 threads")
+        daemon.stop()
+
+    def test_a_job_from_its_checkpoint_has_the_same_problem(self):
+        daemon = self.daemon()
+        client = daemon.client()
+        spec = specs.merged(QUADRATIC, {"inner": {"optimizer": {"learning_rate": 0.1}, "warmup": {"steps": 20}}})
+        id = client.create(spec)
+        first = client.outcome(id)
+        again = client.create({"algorithm": "iml", "from": {"job": id, "checkpoint": "last"}, "seed": 7,
+                               "inner": {"warmup": {"steps": 1}, "optimizer": {"kind": "sgd", "learning_rate": 0}},
+                               "meta": {"knowledge": {"initial": 0.5}, "updates": 1, "solver": {"kind": "exact"}}})
+        second = client.outcome(again)
+        # θ is the other job's last one and stands still: the same losses, though seed and initial differ
+        losses = first["rows"]["validation/loss"]
+        self.assertEqual(second["rows"]["validation/loss"][0], losses[max(losses)])
         daemon.stop()
 
     def test_least_squares_learns_and_goes_on_after_kill_9(self):

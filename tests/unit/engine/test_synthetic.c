@@ -63,9 +63,12 @@ static void lay_out(struct problem *problem, const struct iml_synthetic_options 
     }
 }
 
-static struct problem *open_problem(const struct iml_synthetic_options *options, uint32_t seed,
+static struct problem *open_problem(const struct iml_synthetic_options *asked, uint32_t seed,
                                     double coefficient, const struct iml_split_view *split)
 {
+    struct iml_synthetic_options with = *asked;
+    const struct iml_synthetic_options *options = &with;
+    with.coefficient = coefficient;
     struct problem *problem = calloc(1, sizeof *problem);
     struct iml_error error = {0};
     assert_non_null(problem);
@@ -74,7 +77,7 @@ static struct problem *open_problem(const struct iml_synthetic_options *options,
     const struct iml_plan plan = problem->arena.plan;
     assert_int_equal(iml_arena_open(&problem->arena, &plan, &error), IML_OK);
     lay_out(problem, options, split);
-    iml_synthetic_draw(&problem->synthetic, seed, coefficient);
+    iml_synthetic_draw(&problem->synthetic, seed);
     iml_synthetic_rows(&problem->synthetic, IML_SPLIT_TRAIN, split->train, &problem->train);
     iml_synthetic_rows(&problem->synthetic, IML_SPLIT_TRAIN, split->validation,
                        &problem->validation);
@@ -247,7 +250,7 @@ static struct iml_trainer_options job(const struct sets *sets,
     options.inner.warmup_steps = 5;
     options.inner.optimizer = (struct iml_optimizer_options){.kind = iml_optimizer_kind_find("sgd"),
                                                              .learning_rate = 0.1};
-    options.meta.knowledge.initial = 0.05;
+    options.meta.knowledge.initial = options.data.synthetic.coefficient = 0.05;
     options.meta.optimizer =
         (struct iml_optimizer_options){.kind = iml_optimizer_kind_find("sgd"), .learning_rate = 1};
     options.meta.solver =

@@ -150,6 +150,7 @@ struct iml_trainer_options case_iml_synthetic(const struct sets *sets)
                                              .synthetic = {.kind = IML_SYNTHETIC_QUADRATIC,
                                                            .dimension = 30,
                                                            .condition = 100,
+                                                           .coefficient = 1e-3,
                                                            .largest = 1,
                                                            .negative_mass = 0.1,
                                                            .distance = 1}};
