@@ -22,6 +22,7 @@ struct iml_convolution_options {
     struct iml_image from, to;
     struct iml_window window;
     enum iml_convolution_method method;
+    bool is_forward_only;     /* neither of the adjoints is ever asked */
     bool wants_backward_data; /* false: the net's first layer */
     bool is_plain;            /* the loops, whatever the machine has */
     unsigned workers;
@@ -32,7 +33,7 @@ enum iml_packing { IML_PACKING_FORWARD, IML_PACKING_BACKWARD, IML_PACKINGS };
 
 struct iml_convolution_sizes {
     size_t packed[IML_PACKINGS]; /* elements; 0: not wanted */
-    size_t gradient;             /* elements of a gradient of W in its own packing */
+    size_t gradient;             /* elements of a gradient of W in its own packing; 0: not wanted */
     size_t scratch_bytes;        /* of one worker */
 };
 

@@ -27,7 +27,7 @@ static enum iml_code plain_create(const struct iml_convolution_options *options,
     const size_t weights = weight_count(self);
     self->sizes.packed[IML_PACKING_FORWARD] = weights;
     self->sizes.packed[IML_PACKING_BACKWARD] = options->wants_backward_data ? weights : 0;
-    self->sizes.gradient = weights;
+    self->sizes.gradient = options->is_forward_only ? 0 : weights;
     *convolution = self;
     return IML_OK;
 }

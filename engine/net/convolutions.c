@@ -33,6 +33,7 @@ static enum iml_code create(struct iml_evaluator *self, size_t l, struct iml_err
         .to = layer->to,
         .window = layer->window,
         .method = self->net->options.convolution,
+        .is_forward_only = self->use == IML_EVALUATOR_VALUES,
         .wants_backward_data = layer->input > 0 && self->use != IML_EVALUATOR_VALUES,
         .workers = self->net->options.threads > 0 ? self->net->options.threads : 1};
     struct iml_layer_memory *memory = &self->memory[l];

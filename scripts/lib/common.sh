@@ -27,7 +27,7 @@ need_packages() {
 }
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev libjansson-dev
-    libsqlite3-dev libopenblas-dev zlib1g-dev libsodium-dev libinih-dev)
+    libsqlite3-dev libopenblas-dev libdnnl-dev zlib1g-dev libsodium-dev libinih-dev)
 
 # Beside python3, for the figures of scripts/study.
 study_packages=(python3-matplotlib)

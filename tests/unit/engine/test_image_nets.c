@@ -263,7 +263,7 @@ static void test_values_alone_take_less_memory(void **state)
         assert_int_equal(iml_evaluator_new_for(net, ROWS, IML_EVALUATOR_VALUES, team, &arena,
                                                &evaluator, &error),
                          IML_OK);
-        assert_true(5 * plan.plan.total_bytes < net_fixture_plan(net, ROWS).total_bytes);
+        assert_true(3 * plan.plan.total_bytes < net_fixture_plan(net, ROWS).total_bytes);
         iml_net_initialize(net, 1, theta);
         iml_net_initialize_statistics(net, statistics);
         const struct iml_batch batch = batch_of(ROWS, statistics, IML_BATCH_NORM_RUNNING);
