@@ -18,7 +18,7 @@ from harness import SOURCE, Case, Client, binary, clean_environment, limit, main
 
 SCRIPT = os.path.join(SOURCE, "scripts", "study")
 sys.path.insert(0, os.path.join(SOURCE, "scripts", "lib"))
-from study import needs, plan, report, run, sets as study_sets, summary  # noqa: E402
+from study import figures, needs, plan, report, run, sets as study_sets, summary  # noqa: E402
 
 IMAGES = "/usr/share/datasets/fashion-mnist"
 SHIPPED = sorted(glob.glob(os.path.join(SOURCE, "studies", "*.json")))
@@ -276,6 +276,15 @@ class NumbersTest(unittest.TestCase):
         self.assertIsNone(run.remaining_seconds([], 4, [10]))
         self.assertEqual(run.remaining_seconds([job(10), job(20)], 4, [30]), 75)  # (30 + 4 · 30)/2
         self.assertEqual(run.remaining_seconds([job(10), job(200)], 0, [30]), 200)
+
+
+    def test_a_thinned_curve_keeps_its_bursts(self):
+        points = [(i, 1.0, 0.5, 2.0) for i in range(1000)]
+        points[500] = (500, 30.0, 0.1, 90.0)
+        thin = figures.thinned(points)
+        self.assertLessEqual(len(thin), 150)
+        self.assertEqual((min(p[2] for p in thin), max(p[3] for p in thin)), (0.1, 90.0))
+        self.assertEqual(figures.thinned(points[:150]), points[:150])
 
 
 class ScriptTest(Case):

@@ -62,6 +62,17 @@ def curve_points(members, metric):
     return points
 
 
+def thinned(points, most=150):
+    """Neighbours joined until there are at most so many: mean of the means, lowest and highest of all, so that a
+    burst stays visible and a figure of 3,000 updates stays small."""
+    size = -(-len(points) // most) or 1
+    joined = []
+    for i in range(0, len(points), size):
+        steps, means, lows, highs = zip(*points[i:i + size])
+        joined.append((steps[len(steps) // 2], summary.mean(means), min(lows), max(highs)))
+    return joined
+
+
 def curve_figure(plot, study, metric, rows):
     """One panel for each combination of all axes but the first, one line a label of the first."""
     found = groups(rows)
@@ -73,7 +84,7 @@ def curve_figure(plot, study, metric, rows):
         axes.set_prop_cycle(styles * plot.cycler(color=plot.cm.tab10.colors))
         lowest = math.inf
         for group, members in found.items():
-            points = curve_points(members, metric) if group[1:] == panel else []
+            points = thinned(curve_points(members, metric)) if group[1:] == panel else []
             if points:
                 steps, means, lows, highs = zip(*points)
                 line, = axes.plot(steps, means, label=group[0] if group else None, linewidth=1)
@@ -96,10 +107,12 @@ def draw(chosen, rows, folder):
         return None
     paths = []
     todo = [(f"{file_name(m.label)}.svg", measure_figure, m.label) for m in chosen.measures]
-    todo += [(f"curve-{file_name(name)}.svg", curve_figure, name) for name in chosen.curves]
+    # many lines: smaller as pixels
+    todo += [(f"curve-{file_name(name)}.png", curve_figure, name) for name in chosen.curves]
     for name, make, what in todo:
         figure = make(plot, chosen.study, what, rows)
         paths.append(os.path.join(folder, name))
-        figure.savefig(paths[-1], metadata={"Date": None})
+        undated = {"Date": None} if name.endswith(".svg") else {"Software": None}
+        figure.savefig(paths[-1], dpi=100, metadata=undated)
         plot.close(figure)
     return paths
