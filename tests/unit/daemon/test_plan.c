@@ -343,7 +343,7 @@ static void test_what_is_no_resolved_spec_is_refused_with_its_pointer(void **sta
     json_decref(empty);
 }
 
-/* The part "checkpoints" covers two states of a run that is open, for both algorithms. */
+/* The part "checkpoints" covers two states of a run that is open. */
 static void test_the_plan_covers_the_daemons_own_memory(void **state)
 {
     (void)state;
@@ -352,10 +352,15 @@ static void test_the_plan_covers_the_daemons_own_memory(void **state)
         " 'test': 80}, 'inner': {'batch': 20}}",
         "{'algorithm': 'iml', 'data': {'set': 'tiny', 'train': 100, 'validation': 60,"
         " 'test': 80}, 'inner': {'batch': 20}, 'meta': {'curvature': {'batch': 50},"
-        " 'validation_batch': 30, 'optimizer': {'kind': 'adam'}}}"};
+        " 'validation_batch': 30, 'optimizer': {'kind': 'adam'}}}",
+        /* q is state here, and little else */
+        "{'algorithm': 'iml', 'data': {'set': 'tiny', 'train': 100, 'validation': 60, 'test': 80},"
+        " 'inner': {'batch': 20, 'until': {'remaining_ratio': 1}, 'optimizer': {'kind': 'sgd'}},"
+        " 'meta': {'curvature': {'batch': 50}, 'validation_batch': 30, 'optimizer': {'kind':"
+        " 'sgd'}, 'knowledge': {'kind': 'l2_per_layer'}}}"};
     struct pool pool;
     pool_make(&pool);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         json_t *spec = resolve(texts[i]);
         struct iml_trainer_options options;
         struct iml_set_facts facts;

@@ -60,6 +60,14 @@ static void test_steps_updates_and_evaluations_allocate_nothing(void **state)
     options.diagnostics.reference.max_parameters = 1; /* by minres */
     options.diagnostics.reference.max_products = 30;
     count_steps(options, sets);
+    options = case_iml_until_ratio(sets); /* 8 updates, 12 steps each, looked at on the way */
+    options.inner.until.remaining_ratio = 1e-30;
+    options.inner.until.max_steps = 12;
+    count_steps(options, sets);
+    options = case_iml_synthetic(sets);
+    options.inner.warmup_steps = 20;
+    options.inner.steps_per_update = 10;
+    count_steps(options, sets);
     options = case_supervised(sets);
     options.inner.steps = 50;
     count_steps(options, sets);
