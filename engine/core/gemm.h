@@ -5,7 +5,8 @@
  * neither A nor B. All sizes are ≤ INT_MAX: checked when a net is planned. The bits of an element
  * depend on the whole call (m, n, k, which kernel): callers fix their tiles by the problem alone.
  *
- * Two implementations: gemm_blas.c (OpenBLAS) and gemm_plain.c (loops that sanitizers see into;
+ * Three implementations: gemm_dnnl.c (oneDNN, and OpenBLAS for some shapes; float), gemm_blas.c
+ * (OpenBLAS; double, or without IMLD_DNNL) and gemm_plain.c (loops that sanitizers see into;
  * IMLD_PLAIN_GEMM). iml_cpu_kernel (imld/trainer.h) is there as well. */
 #ifndef IMLD_ENGINE_CORE_GEMM_H
 #define IMLD_ENGINE_CORE_GEMM_H

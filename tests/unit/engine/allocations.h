@@ -1,6 +1,7 @@
-/* allocations.h: counts every allocation of the process, the C library's and the BLAS's own
- * included: by standing in for malloc, or by the sanitizers' hooks where those stand there already.
- */
+/* allocations.h: counts every allocation of the process, the C library's own included, but for the
+ * workspace that oneDNN takes inside a product and gives back before it returns
+ * (docs/decisions/0104-products-by-onednn.md): by standing in for malloc, or by the sanitizers'
+ * hooks where those stand there already. */
 #ifndef IMLD_TESTS_ALLOCATIONS_H
 #define IMLD_TESTS_ALLOCATIONS_H
 
