@@ -1,6 +1,8 @@
 /* vector.c: sums with a fixed tree, and elementwise operations; see vector.h. */
 #include "engine/core/vector.h"
 
+#include "engine/core/clones.h"
+
 enum {
     BLOCK = 4096,
     LANES = 8, /* independent partial sums: without them the additions wait for each other */
@@ -38,7 +40,7 @@ static double lanes_sum(const double lanes[LANES])
            ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
-static double block_dot(size_t n, const iml_real *a, const iml_real *b)
+IML_CLONES static double block_dot(size_t n, const iml_real *a, const iml_real *b)
 {
     double lanes[LANES] = {0};
     size_t i = 0;
@@ -59,7 +61,8 @@ double iml_dot(size_t n, const iml_real *a, const iml_real *b)
     return tree_sum(&tree);
 }
 
-static double block_dot_weighted(size_t n, const iml_real *d, const iml_real *a, const iml_real *b)
+IML_CLONES static double block_dot_weighted(size_t n, const iml_real *d, const iml_real *a,
+                                            const iml_real *b)
 {
     double lanes[LANES] = {0};
     for (size_t i = 0; i < n; i++) lanes[i % LANES] += (double)d[i] * (double)a[i] * (double)b[i];
@@ -80,31 +83,31 @@ double iml_norm_squared(size_t n, const iml_real *x)
     return iml_dot(n, x, x);
 }
 
-void iml_axpy(size_t n, double alpha, const iml_real *x, iml_real *y)
+IML_CLONES void iml_axpy(size_t n, double alpha, const iml_real *x, iml_real *y)
 {
     const iml_real factor = (iml_real)alpha;
     for (size_t i = 0; i < n; i++) y[i] += factor * x[i];
 }
 
-void iml_xpby(size_t n, const iml_real *x, double beta, iml_real *y)
+IML_CLONES void iml_xpby(size_t n, const iml_real *x, double beta, iml_real *y)
 {
     const iml_real factor = (iml_real)beta;
     for (size_t i = 0; i < n; i++) y[i] = x[i] + factor * y[i];
 }
 
-void iml_scale(size_t n, double alpha, iml_real *x)
+IML_CLONES void iml_scale(size_t n, double alpha, iml_real *x)
 {
     const iml_real factor = (iml_real)alpha;
     for (size_t i = 0; i < n; i++) x[i] *= factor;
 }
 
-void iml_scaled_copy(size_t n, double alpha, const iml_real *x, iml_real *y)
+IML_CLONES void iml_scaled_copy(size_t n, double alpha, const iml_real *x, iml_real *y)
 {
     const iml_real factor = (iml_real)alpha;
     for (size_t i = 0; i < n; i++) y[i] = factor * x[i];
 }
 
-void iml_add_product(size_t n, const iml_real *d, const iml_real *x, iml_real *y)
+IML_CLONES void iml_add_product(size_t n, const iml_real *d, const iml_real *x, iml_real *y)
 {
     for (size_t i = 0; i < n; i++) y[i] += d[i] * x[i];
 }

@@ -5,11 +5,9 @@
 #include "engine/curvature/products.h"
 #include "engine/net/evaluator.h"
 
-typedef void product(const struct iml_curvature *self, const iml_real *u, iml_real *out);
-
-static product *const products[IML_CURVATURE_KINDS] = {
-    [IML_CURVATURE_HESSIAN] = iml_hessian_apply,
-    [IML_CURVATURE_GAUSS_NEWTON] = iml_gauss_newton_apply,
+static const struct iml_product_passes *const passes[IML_CURVATURE_KINDS] = {
+    [IML_CURVATURE_HESSIAN] = &iml_hessian_passes,
+    [IML_CURVATURE_GAUSS_NEWTON] = &iml_gauss_newton_passes,
 };
 
 /* NOLINTNEXTLINE(readability-function-size): each parameter is a thing of its own */
@@ -34,9 +32,11 @@ enum iml_code iml_linearize(struct iml_evaluator *evaluator, const iml_real *the
     for (enum iml_curvature_kind kind = 0; kind < IML_CURVATURE_KINDS; kind++) {
         evaluator->matrices[kind] =
             (struct iml_matrix){.curvature = {.size = evaluator->net->parameters,
-                                              .apply = products[kind],
+                                              .apply = iml_product_apply,
+                                              .consume = iml_product_consume,
                                               .diagonal = diagonal,
                                               .team = evaluator->team},
+                                .passes = passes[kind],
                                 .evaluator = evaluator};
     }
     *curvature = iml_linearized(evaluator, IML_CURVATURE_HESSIAN);

@@ -161,6 +161,8 @@ static void join_task(void *context, size_t i, unsigned worker)
     if (pass->diagonal)
         iml_add_product(layer->parameter_rows * layer->parameter_width,
                         pass->diagonal + layer->offset, joining->x + layer->offset, out);
+    iml_pass_give(pass, pass->evaluator->weight_tile_count + i, layer->offset,
+                  layer->parameter_rows * layer->parameter_width);
 }
 
 bool iml_pass_join_shards(const struct iml_pass *pass, const iml_real *x)

@@ -65,6 +65,8 @@ static void lay_out_weight_tiles(struct iml_evaluator *self, struct iml_arena *a
     for (size_t l = 0; l < net->layer_count; l++)
         self->weight_tile_count += weight_tiles_of(self, l);
     self->weight_tiles = iml_arena_take(arena, self->weight_tile_count, sizeof *self->weight_tiles);
+    self->answers =
+        iml_arena_take(arena, self->weight_tile_count + self->convolutions, sizeof *self->answers);
     if (iml_arena_is_measuring(arena)) return;
     struct iml_weight_tile *tile = self->weight_tiles;
     for (size_t l = 0; l < net->layer_count; l++) {

@@ -53,6 +53,7 @@ struct iml_layer_memory {
 /* A matrix of the linearization at hand. */
 struct iml_matrix {
     struct iml_curvature curvature; /* first: its apply gets from it to the evaluator */
+    const struct iml_product_passes *passes;
     const struct iml_evaluator *evaluator;
 };
 
@@ -72,6 +73,7 @@ struct iml_evaluator {
     struct iml_tile_result *results; /* one a tile of rows */
     struct iml_weight_tile *weight_tiles;
     size_t weight_tile_count;
+    double *answers;     /* of a product's consumer: one a weight tile, then one a convolution */
     size_t tile_rows;    /* of a row tile of a net of images; 0: nearly equal tiles of about 64 */
     size_t convolutions; /* layers that have one, */
     size_t *convolved;   /* and which */
@@ -89,11 +91,12 @@ struct iml_pass {
     const struct iml_evaluator *evaluator;
     const struct iml_batch *batch;
     const iml_real *theta;
-    const iml_real *u;        /* direction (products) */
-    const iml_real *diagonal; /* P; NULL: no regularizer */
-    iml_real *out;            /* P: gradient or product */
-    iml_real *losses;         /* rows or NULL: ℓᵢ, or ℓ̇ᵢ (loss tangents) */
-    iml_real *logits;         /* rows × outputs or NULL */
+    const iml_real *u;                   /* direction (products) */
+    const iml_real *diagonal;            /* P; NULL: no regularizer */
+    iml_real *out;                       /* P: gradient or product */
+    const struct iml_consumer *consumer; /* of a product's parts; NULL: none */
+    iml_real *losses;                    /* rows or NULL: ℓᵢ, or ℓ̇ᵢ (loss tangents) */
+    iml_real *logits;                    /* rows × outputs or NULL */
 };
 
 /* The ways over rows (walk.c): false: the team was cancelled, and what they write is meaningless.
@@ -113,6 +116,9 @@ bool iml_pass_gauss_newton_weights(const struct iml_pass *pass); /* out = d∘u 
 /* Packs the weights (ways without tangents) or the direction of all convolutions (convolutions.c);
  * false: cancelled. */
 bool iml_pass_pack(const struct iml_pass *pass, bool goes_down);
+/* Gives elements first … of out, which are ready and in cache, to the product's consumer, if it has
+ * one; the answer is number i. */
+void iml_pass_give(const struct iml_pass *pass, size_t i, size_t first, size_t count);
 /* Adds the shards of all convolutions into out, with d∘x; false: cancelled. */
 bool iml_pass_join_shards(const struct iml_pass *pass, const iml_real *x);
 /* Rows of a batch that belong to a shard: whole multiples of a row tile but for the last. */

@@ -2,6 +2,7 @@
  * follows as one more row: the layer's parameters are one matrix of in + 1 rows. */
 #include <assert.h>
 
+#include "engine/core/clones.h"
 #include "engine/core/gemm.h"
 #include "engine/net/layer.h"
 
@@ -12,7 +13,7 @@ static size_t linear_parameter_rows(const struct iml_layer *layer)
     return layer->in + (layer->has_bias ? 1 : 0);
 }
 
-static void add_to_rows(size_t rows, size_t n, const iml_real *b, iml_real *y)
+IML_CLONES static void add_to_rows(size_t rows, size_t n, const iml_real *b, iml_real *y)
 {
     for (size_t r = 0; r < rows; r++) {
         for (size_t j = 0; j < n; j++) y[r * n + j] += b[j];
@@ -54,7 +55,7 @@ static void linear_tangent_backward(const struct iml_layer *layer, const struct 
 }
 
 /* out = Σ over rows of y_bar, in double */
-static void sum_rows(size_t rows, size_t n, const iml_real *y_bar, iml_real *out)
+IML_CLONES static void sum_rows(size_t rows, size_t n, const iml_real *y_bar, iml_real *out)
 {
     for (size_t from = 0; from < n; from += COLUMNS) {
         const size_t columns = n - from < COLUMNS ? n - from : COLUMNS;

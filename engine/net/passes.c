@@ -59,6 +59,14 @@ static void add_diagonal(const struct iml_pass *pass, const struct iml_weight_ti
     if (pass->diagonal) iml_add_product(count, pass->diagonal + from, x + from, pass->out + from);
 }
 
+void iml_pass_give(const struct iml_pass *pass, size_t i, size_t first, size_t count)
+{
+    const struct iml_consumer *consumer = pass->consumer;
+    if (!consumer) return;
+    pass->evaluator->answers[i] =
+        consumer->take(consumer->context, first, count, pass->out + first);
+}
+
 /* The shard's rows into its own buffer; more shards than rows: 0. */
 static void sum_shard(const struct weights *weights, const struct iml_weight_tile *shard,
                       iml_parameter_kernel *kernel, struct iml_parameter_pass *parameters)
@@ -87,10 +95,13 @@ static void weight_task(void *context, size_t i, unsigned worker)
                                              : layer->kind->parameter_backward;
     if (layer->kind->has_convolution) {
         sum_shard(weights, tile, kernel, &parameters);
+        self->answers[i] = 0; /* given when the shards are joined */
         return;
     }
     kernel(layer, &parameters);
     add_diagonal(weights->pass, tile, weights->x);
+    iml_pass_give(weights->pass, i, layer->offset + tile->first * layer->parameter_width,
+                  tile->count * layer->parameter_width);
 }
 
 static bool run_weights(struct weights weights)

@@ -1,11 +1,12 @@
 /* relu.c: y = max(x, 0), MATH §2: the mask m is 1 where x > 0, which is where y > 0. */
 #include <math.h>
 
+#include "engine/core/clones.h"
 #include "engine/net/layer.h"
 
 /* Both loops are written so that -O2 makes no branch of them (signs are random: mispredicted
  * branches cost 20 % of a gradient of 784-128-128-10). */
-static void relu_forward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+IML_CLONES static void relu_forward(const struct iml_layer *layer, const struct iml_row_pass *pass)
 {
     const size_t n = pass->rows * layer->in;
     const iml_real *x = pass->x;
@@ -16,8 +17,8 @@ static void relu_forward(const struct iml_layer *layer, const struct iml_row_pas
 }
 
 /* out = m∘in */
-static void mask(const struct iml_layer *layer, const struct iml_row_pass *pass, const iml_real *in,
-                 iml_real *out)
+IML_CLONES static void mask(const struct iml_layer *layer, const struct iml_row_pass *pass,
+                            const iml_real *in, iml_real *out)
 {
     const size_t n = pass->rows * layer->in;
     const iml_real *y = pass->y;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/core/vector.h"
+#include "engine/core/chunks.h"
 #include "engine/solver/kinds.h"
 #include "engine/solver/power.h"
 
@@ -75,7 +75,7 @@ static double seconds_now(void)
 static void solve(struct iml_solver *self, const struct iml_curvature *curvature, const iml_real *v,
                   iml_real *q, struct iml_report *report)
 {
-    const double v_squared = iml_norm_squared(self->size, v);
+    const double v_squared = iml_norm_squared_in_chunks(curvature->team, self->size, v);
     memset(q, 0, self->size * sizeof *q);
     if (!isfinite(v_squared)) {
         report->end = IML_END_NOT_FINITE;

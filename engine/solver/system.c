@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/size.h"
+#include "engine/core/clones.h"
 #include "engine/core/vector.h"
 
 #ifdef IML_REAL_DOUBLE
@@ -15,13 +16,32 @@ enum { FINITE_EXPONENT = FLT_MAX_EXP };
 static const double rounding = (double)FLT_EPSILON;
 #endif
 
-static bool apply(const struct iml_system *system, const iml_real *u, iml_real *hu)
+/* Counts a product that was taken. false: it was cancelled. */
+static bool is_done(const struct iml_system *system)
 {
-    system->curvature->apply(system->curvature, u, hu);
     system->report->products++;
     if (!iml_curvature_is_cancelled(system->curvature)) return true;
     system->report->end = IML_END_CANCELLED;
     return false;
+}
+
+static bool apply(const struct iml_system *system, const iml_real *u, iml_real *hu)
+{
+    system->curvature->apply(system->curvature, u, hu);
+    return is_done(system);
+}
+
+bool iml_system_consume(const struct iml_system *system, const iml_real *u, iml_real *hu,
+                        const struct iml_consumer *consumer, double *sum)
+{
+    const struct iml_curvature *curvature = system->curvature;
+    if (!curvature->consume) {
+        if (!apply(system, u, hu)) return false;
+        *sum = consumer->take(consumer->context, 0, curvature->size, hu);
+        return true;
+    }
+    *sum = curvature->consume(curvature, u, hu, consumer);
+    return is_done(system);
 }
 
 bool iml_system_apply(const struct iml_system *system, const iml_real *u, iml_real *hu)
@@ -53,21 +73,24 @@ struct iml_inverse iml_system_precondition(const struct iml_system *system, doub
     return (struct iml_inverse){.vector = to, .size = size};
 }
 
-void iml_inverse_apply(const struct iml_inverse *inverse, const iml_real *x, iml_real *out)
+IML_CLONES void iml_inverse_apply(const struct iml_inverse *inverse, const iml_real *x,
+                                  iml_real *out)
 {
     const iml_real scalar = (iml_real)inverse->scalar;
     const iml_real *m = inverse->vector;
     for (size_t j = 0; j < inverse->size; j++) out[j] = (m ? m[j] : scalar) * x[j];
 }
 
-void iml_inverse_subtract(const struct iml_inverse *inverse, const iml_real *x, iml_real *out)
+IML_CLONES void iml_inverse_subtract(const struct iml_inverse *inverse, const iml_real *x,
+                                     iml_real *out)
 {
     const iml_real scalar = (iml_real)inverse->scalar;
     const iml_real *m = inverse->vector;
     for (size_t j = 0; j < inverse->size; j++) out[j] -= (m ? m[j] : scalar) * x[j];
 }
 
-void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, double b, iml_real *out)
+IML_CLONES void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, double b,
+                                 iml_real *out)
 {
     const iml_real by = (iml_real)b, scalar = (iml_real)inverse->scalar;
     const iml_real *m = inverse->vector;
@@ -81,16 +104,23 @@ double iml_inverse_dot(const struct iml_inverse *inverse, const iml_real *a, con
     return iml_dot_weighted(inverse->size, m, a, b);
 }
 
-double iml_inverse_norm(const struct iml_inverse *inverse, const iml_real *p)
+struct iml_inverse iml_inverse_part(const struct iml_inverse *inverse, size_t first, size_t count)
+{
+    struct iml_inverse part = {.scalar = inverse->scalar, .size = count};
+    if (inverse->vector) part.vector = inverse->vector + first;
+    return part;
+}
+
+double iml_inverse_norm_squared(const struct iml_inverse *inverse, const iml_real *p)
 {
     const iml_real *m = inverse->vector;
-    if (!m) return sqrt(iml_norm_squared(inverse->size, p)) / inverse->scalar;
+    if (!m) return iml_norm_squared(inverse->size, p) / inverse->scalar / inverse->scalar;
     double sum = 0;
     for (size_t j = 0; j < inverse->size; j++) {
         const double mp = (double)p[j] / (double)m[j];
         sum += mp * mp;
     }
-    return sqrt(sum);
+    return sum;
 }
 
 size_t iml_basis_rows(const struct iml_solver *self)
@@ -108,8 +138,13 @@ iml_real *iml_basis_take(const struct iml_solver *self, struct iml_arena *arena,
 
 double iml_scale_of(size_t size, const iml_real *v)
 {
+    return iml_scale_of_norm(sqrt(iml_norm_squared(size, v)));
+}
+
+double iml_scale_of_norm(double norm)
+{
     int exponent = 0;
-    (void)frexp(sqrt(iml_norm_squared(size, v)), &exponent);
+    (void)frexp(norm, &exponent);
     const int most = FINITE_EXPONENT - 8; /* s and 1/s fit an iml_real also for denormal v */
     return ldexp(1, -(exponent < -most ? -most : exponent > most ? most : exponent));
 }

@@ -18,6 +18,11 @@ struct iml_system {
  * report's end says so. */
 bool iml_system_apply(const struct iml_system *system, const iml_real *u, iml_real *hu);
 
+/* The same without δ, with hu given to the consumer in parts (struct iml_consumer), which adds δu
+ * itself; *sum receives its answers' sum. */
+bool iml_system_consume(const struct iml_system *system, const iml_real *u, iml_real *hu,
+                        const struct iml_consumer *consumer, double *sum);
+
 /* au = Au, A = H − D the data's part of H; as iml_system_apply. What is below the rounding of the
  * subtraction counts as 0: for a coefficient of 1e8 in float it is noise of size 5 that would pass
  * for curvature. */
@@ -42,9 +47,12 @@ void iml_inverse_subtract(const struct iml_inverse *inverse, const iml_real *x, 
 void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, double b,
                       iml_real *out);
 
-/* aᵀM⁻¹b and ‖Mp‖, in double. */
+/* M⁻¹ of elements first … first + count − 1. */
+struct iml_inverse iml_inverse_part(const struct iml_inverse *inverse, size_t first, size_t count);
+
+/* aᵀM⁻¹b and ‖Mp‖², in double. */
 double iml_inverse_dot(const struct iml_inverse *inverse, const iml_real *a, const iml_real *b);
-double iml_inverse_norm(const struct iml_inverse *inverse, const iml_real *p);
+double iml_inverse_norm_squared(const struct iml_inverse *inverse, const iml_real *p);
 
 /* Vectors that `reorthogonalize` keeps: min(terms, size), since more can't be independent; 0
  * without it. And rows × size elements for them (NULL for none). */
@@ -53,7 +61,8 @@ iml_real *iml_basis_take(const struct iml_solver *self, struct iml_arena *arena,
 
 /* A power of two s with ½ ≤ s‖v‖ < 1 (to within the range of double). Solvers work on sv and divide
  * by s at the end: small v (1e-25) then keep clear of denormal numbers in H's own products, and no
- * bit changes. v ≠ 0 and finite. */
+ * bit changes. v ≠ 0 and finite. The second form knows ‖v‖. */
 double iml_scale_of(size_t size, const iml_real *v);
+double iml_scale_of_norm(double norm);
 
 #endif

@@ -1,0 +1,40 @@
+/* product.c: a product with a matrix of the linearization at hand, and what is done with its parts
+ * while they are in cache; see products.h. */
+#include <assert.h>
+
+#include "engine/curvature/products.h"
+#include "engine/net/evaluator.h"
+
+/* false: cancelled, which iml_curvature_is_cancelled shows as well: the flag stays set. */
+static bool multiply(const struct iml_matrix *matrix, const iml_real *u, iml_real *hu,
+                     const struct iml_consumer *consumer)
+{
+    const struct iml_evaluator *evaluator = matrix->evaluator;
+    assert(evaluator->is_linearized);
+    struct iml_pass pass = {.evaluator = evaluator,
+                            .batch = &evaluator->batch,
+                            .theta = evaluator->theta,
+                            .u = u,
+                            .diagonal = evaluator->diagonal,
+                            .consumer = consumer};
+    pass.out = hu;
+    return matrix->passes->rows(&pass) && matrix->passes->weights(&pass);
+}
+
+void iml_product_apply(const struct iml_curvature *self, const iml_real *u, iml_real *hu)
+{
+    /* the curvature is the first member */
+    (void)multiply((const struct iml_matrix *)(const void *)self, u, hu, NULL);
+}
+
+double iml_product_consume(const struct iml_curvature *self, const iml_real *u, iml_real *hu,
+                           const struct iml_consumer *consumer)
+{
+    const struct iml_matrix *matrix = (const struct iml_matrix *)(const void *)self;
+    const struct iml_evaluator *evaluator = matrix->evaluator;
+    const size_t answers = evaluator->weight_tile_count + evaluator->convolutions;
+    double sum = 0;
+    if (!multiply(matrix, u, hu, consumer)) return sum;
+    for (size_t i = 0; i < answers; i++) sum += evaluator->answers[i];
+    return sum;
+}
