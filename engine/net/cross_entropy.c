@@ -16,16 +16,12 @@ static double cross_entropy_value(const struct iml_loss_row *row)
 {
     const double max = largest(row);
     double sum = 0;
-    for (size_t c = 0; c < row->outputs; c++) {
-        const double power = exp((double)row->z[c] - max);
-        row->kept[c] = (iml_real)power;
-        sum += power;
-    }
+    for (size_t c = 0; c < row->outputs; c++) sum += exp((double)row->z[c] - max);
     const double log_sum = log(sum);
     double loss = 0;
     for (size_t c = 0; c < row->outputs; c++) {
         const double log_p = ((double)row->z[c] - max) - log_sum;
-        row->kept[c] = (iml_real)((double)row->kept[c] / sum); /* an exp less: 3 % of a gradient */
+        row->kept[c] = (iml_real)exp(log_p);
         const double t = iml_loss_target(row, c);
         if (t != 0) loss -= t * log_p; /* 0 · log 0 = 0 */
     }
