@@ -141,6 +141,14 @@ static bool read_solver_kind(const json_t *value, const struct binding *binding,
     return *kind != NULL;
 }
 
+static bool read_model_kind(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    const struct iml_model_kind **kind = field;
+    *kind = json_is_string(value) ? iml_model_kind_find(json_string_value(value)) : NULL;
+    return *kind != NULL;
+}
+
 /* A bound is asked where it is there. */
 static bool read_bound(const json_t *value, const struct binding *binding, void *field)
 {
@@ -164,6 +172,7 @@ static const char *const synthetic_kinds[] = {"quadratic", "least_squares", NULL
 static const char *const activations[] = {"relu", "tanh", "leaky_relu", NULL};
 static const char *const initializations[] = {"pytorch",        "kaiming_uniform", "kaiming_normal",
                                               "xavier_uniform", "xavier_normal",   NULL};
+static const char *const convolutions[] = {"auto", "direct", NULL};
 static const char *const curvatures[] = {"hessian", "gauss_newton", NULL};
 static const char *const curvature_batch_norms[] = {"batch", "running", NULL};
 static const char *const curvature_dropouts[] = {"off", "fixed", NULL};
@@ -188,6 +197,10 @@ static const struct binding bindings[] = {
     {"/data/synthetic/distance",           read_double,         AT(data.synthetic.distance), NULL},
     {"/data/synthetic/rows",               read_size,           AT(data.synthetic.rows), NULL},
     {"/data/synthetic/noise",              read_double,         AT(data.synthetic.noise), NULL},
+    {"/model/kind",                        read_model_kind,     AT(model.kind), NULL},
+    {"/model/depth",                       read_size,           AT(model.depth), NULL},
+    {"/model/width",                       read_size,           AT(model.widening), NULL},
+    {"/model/convolution",                 read_choice,         AT(model.convolution), convolutions},
     {"/model/hidden",                      read_hidden,         AT(model), NULL},
     {"/model/activation",                  read_choice,         AT(model.activation), activations},
     {"/model/slope",                       read_double,         AT(model.slope), NULL},

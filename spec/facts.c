@@ -1,4 +1,4 @@
-/* facts.c: defaults that depend on the data set; see facts.h. */
+/* facts.c: defaults that depend on the data set or the net; see facts.h. */
 #include "spec/facts.h"
 
 #include <assert.h>
@@ -36,14 +36,20 @@ static uint64_t inner_batch(const struct imld_facts *facts)
     return least(128, facts->train);
 }
 
+/* A linearization keeps all activations: of images they are large (FIXMATCH 6.1). */
 static uint64_t curvature_batch(const struct imld_facts *facts)
 {
-    return least(500, facts->train);
+    return least(facts->is_of_images ? 128 : 500, facts->train);
 }
 
 static uint64_t validation_batch(const struct imld_facts *facts)
 {
     return least(500, facts->validation);
+}
+
+static double batch_norm_epsilon(const struct imld_facts *facts)
+{
+    return facts->is_of_images ? 1e-3 : 1e-5;
 }
 
 /* A synthetic problem is linear in its parameters, and has no classes to be right about. */
@@ -72,9 +78,11 @@ struct function {
 };
 
 static const struct function functions[] = {
+    {"@batch_norm_epsilon", NULL, NULL, batch_norm_epsilon, "1e-5; 1e-3 of a net of images"},
     {"@best", NULL, best, NULL, "validation/accuracy; validation/loss where data.set is synthetic"},
     {"@coefficient", NULL, NULL, coefficient, "meta.knowledge.initial; 0 where there is no λ"},
-    {"@curvature_batch", curvature_batch, NULL, NULL, "500, or data.train if that is less"},
+    {"@curvature_batch", curvature_batch, NULL, NULL,
+     "500, of a net of images 128, or data.train if that is less"},
     {"@hidden", NULL, hidden, NULL, "[128, 128]; [] where data.set is synthetic"},
     {"@inner_batch", inner_batch, NULL, NULL, "128, or data.train if that is less"},
     {"@test", test, NULL, NULL, "all images of the test split"},

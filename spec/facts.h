@@ -1,4 +1,4 @@
-/* facts.h: the named functions behind defaults that depend on the data set ("@train" in
+/* facts.h: the named functions behind defaults that depend on the data set or the net ("@train" in
  * fields.c). */
 #ifndef IMLD_SPEC_FACTS_H
 #define IMLD_SPEC_FACTS_H
@@ -17,6 +17,7 @@ struct imld_facts {
                                            many as the job says are drawn */
     bool is_synthetic;                  /* rows of numbers, no classes */
     double coefficient;                 /* e^λ at the start; 0: the job has no λ */
+    bool is_of_images;                  /* the net is one of FIXMATCH §2 */
 };
 
 /* The value of the function of that name (with its @); IMLD_UNKNOWN: a fact it needs is not known,

@@ -37,6 +37,7 @@ json_t *imld_fallback_value(const char *text)
 {
     const char *end = NULL;
     if (text[0] == '"') return json_stringn(text + 1, strlen(text) - 2);
+    if (text[0] == '{') return json_object();
     if (text[0] == '[') return numbers(text);
     if (text[0] == 't' || text[0] == 'f') return json_boolean(text[0] == 't');
     return number(text, &end);

@@ -153,7 +153,10 @@ static json_t *resolve_field(struct resolver *resolver, const struct imld_level 
         imld_problems_add(resolver->problems, pointer, "missing; this field is required");
         return NULL;
     }
-    return field->fallback[0] ? fallback_of(resolver, field) : NULL;
+    if (!field->fallback[0]) return NULL;
+    if (field->type == IMLD_SECTION) /* always there: what is in it has defaults of its own */
+        return resolve_inside(resolver, field, NULL, pointer, json_object());
+    return fallback_of(resolver, field);
 }
 
 /* A section without a row of its own: always there. */
@@ -313,6 +316,8 @@ static bool look_at_set(struct resolver *resolver, const json_t *document,
         facts->validation = imld_facts_value("@validation", facts);
     facts->train = count_at(document, "/data/train");
     if (facts->train == IMLD_UNKNOWN) facts->train = imld_facts_value("@train", facts);
+    const char *const model = json_string_value(imld_json_at(document, "/model/kind"));
+    facts->is_of_images = model && strcmp(model, "mlp") != 0;
     json_decref(right);
     imld_problems_clear(&ignored);
     return is_known;

@@ -36,13 +36,17 @@ static void lay_out_edge(struct iml_evaluator *self, struct iml_arena *arena, si
         take_adjoints(self, arena, edge);
         return;
     }
-    edge->width = layer->out;
+    edge->width = edge->stride = layer->out;
     edge->value = take(self, arena, layer->out);
     if (self->wants_products) edge->tangent = take(self, arena, layer->out);
     take_adjoints(self, arena, edge);
 }
 
-/* --- values alone --- */
+/* --- values alone ---
+ *
+ * Tiles run through the layers independently of each other, so a tile has the same place in an
+ * array whatever edge is in it: edges of other widths share the array's stride. The last edge has
+ * an array of its own, whose rows the loss reads one by one. */
 
 enum { EDGES_MAX = IML_LAYERS_MAX + 1, NONE = EDGES_MAX };
 
@@ -78,10 +82,10 @@ static void find_last_readers(const struct iml_net *net, struct sharing *sharing
 }
 
 /* The narrowest free array that is wide enough, else a new one. */
-static size_t find_array(struct sharing *sharing, size_t width)
+static size_t find_array(struct sharing *sharing, size_t width, bool is_own)
 {
     size_t best = NONE;
-    for (size_t a = 0; a < sharing->arrays; a++) {
+    for (size_t a = 0; a < sharing->arrays && !is_own; a++) {
         if (sharing->users[a] != NONE || sharing->widths[a] < width) continue;
         if (best == NONE || sharing->widths[a] < sharing->widths[best]) best = a;
     }
@@ -96,7 +100,8 @@ static void share_arrays(const struct iml_net *net, struct sharing *sharing)
     for (size_t l = 0; l < net->layer_count; l++) {
         const struct iml_layer *layer = &net->layers[l];
         if (!shares_values(layer)) {
-            const size_t array = find_array(sharing, layer->out);
+            const bool is_last = l + 1 == owner_of(net, net->layer_count);
+            const size_t array = find_array(sharing, layer->out, is_last);
             sharing->users[array] = l + 1;
             sharing->array_of[l + 1] = array;
         }
@@ -115,15 +120,18 @@ static void lay_out_values(struct iml_evaluator *self, struct iml_arena *arena)
     share_arrays(net, &sharing);
     for (size_t a = 0; a < sharing.arrays; a++) arrays[a] = take(self, arena, sharing.widths[a]);
     for (size_t l = 0; l < net->layer_count; l++) {
-        self->edges[l + 1].width = net->layers[l].out;
-        const size_t owner = owner_of(net, l + 1);
-        if (owner > 0) self->edges[l + 1].value = arrays[sharing.array_of[owner]];
+        struct iml_edge *edge = &self->edges[l + 1];
+        const size_t owner = owner_of(net, l + 1), array = sharing.array_of[owner];
+        edge->width = edge->stride = net->layers[l].out;
+        if (owner == 0) continue;
+        edge->value = arrays[array];
+        edge->stride = sharing.widths[array];
     }
 }
 
 void iml_edges_lay_out(struct iml_evaluator *self, struct iml_arena *arena)
 {
-    self->edges[0].width = self->net->options.inputs;
+    self->edges[0].width = self->edges[0].stride = self->net->options.inputs;
     if (self->use == IML_EVALUATOR_VALUES) {
         lay_out_values(self, arena);
         return;

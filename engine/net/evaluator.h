@@ -20,6 +20,7 @@
  * its own adjoints. */
 struct iml_edge {
     size_t width;
+    size_t stride; /* row tile `first` starts at first × stride: width, or that of a shared array */
     iml_real *value;           /* x, y; of edge 0 NULL: the batch's own inputs */
     iml_real *tangent;         /* ẋ; of edge 0 NULL: zero */
     iml_real *adjoint;         /* x̄; of edge 0 NULL: not wanted */

@@ -69,10 +69,10 @@ static enum iml_phase slot_of(const struct way *way, enum iml_phase phase)
 
 /* --- one tile --- */
 
-/* Where row `first` of an array of that width starts; NULL stays NULL. */
-static iml_real *at_row(iml_real *array, size_t first, size_t width)
+/* Where the tile that begins with row `first` starts in an array; NULL stays NULL. */
+static iml_real *at_row(iml_real *array, size_t first, size_t stride)
 {
-    return array ? array + first * width : NULL;
+    return array ? array + first * stride : NULL;
 }
 
 /* The other edge that a layer reads. */
@@ -80,11 +80,11 @@ static void add_second(const struct iml_tile *tile, const struct way *way, size_
                        struct iml_row_pass *rows)
 {
     const struct iml_edge *second = &tile->pass->evaluator->edges[edge];
-    rows->x2 = iml_edge_value(tile->pass, edge) + tile->first * second->width;
-    rows->x2_dot = at_row(second->tangent, tile->first, second->width);
+    rows->x2 = iml_edge_value(tile->pass, edge) + tile->first * second->stride;
+    rows->x2_dot = at_row(second->tangent, tile->first, second->stride);
     rows->x2_bar = at_row(way->is_on_tangents ? second->adjoint_tangent : second->adjoint,
-                          tile->first, second->width);
-    rows->x2_bar_dot = at_row(second->adjoint_tangent, tile->first, second->width);
+                          tile->first, second->stride);
+    rows->x2_bar_dot = at_row(second->adjoint_tangent, tile->first, second->stride);
 }
 
 static struct iml_row_pass layer_rows(const struct iml_tile *tile, const struct way *way, size_t l)
@@ -100,14 +100,14 @@ static struct iml_row_pass layer_rows(const struct iml_tile *tile, const struct 
         .rows = tile->rows,
         .theta = pass->theta + layer->offset,
         .u = pass->u ? pass->u + layer->offset : NULL,
-        .x = iml_edge_value(pass, layer->input) + tile->first * in->width,
-        .y = at_row(out->value, tile->first, out->width),
-        .x_dot = at_row(in->tangent, tile->first, in->width),
-        .y_dot = at_row(out->tangent, tile->first, out->width),
-        .y_bar = at_row(y_bar, tile->first, out->width),
-        .x_bar = at_row(x_bar, tile->first, in->width),
-        .y_bar_dot = at_row(out->adjoint_tangent, tile->first, out->width),
-        .x_bar_dot = at_row(in->adjoint_tangent, tile->first, in->width),
+        .x = iml_edge_value(pass, layer->input) + tile->first * in->stride,
+        .y = at_row(out->value, tile->first, out->stride),
+        .x_dot = at_row(in->tangent, tile->first, in->stride),
+        .y_dot = at_row(out->tangent, tile->first, out->stride),
+        .y_bar = at_row(y_bar, tile->first, out->stride),
+        .x_bar = at_row(x_bar, tile->first, in->stride),
+        .y_bar_dot = at_row(out->adjoint_tangent, tile->first, out->stride),
+        .x_bar_dot = at_row(in->adjoint_tangent, tile->first, in->stride),
         .convolution = memory->convolution,
         .packed_theta = {memory->packed_theta[0], memory->packed_theta[1]},
         .packed_u = {memory->packed_u[0], memory->packed_u[1]},

@@ -3,7 +3,10 @@
 
 #include "engine/trainer/run.h"
 
-enum { EVALUATION_ROWS = 512 /* 8 row tiles: enough for 8 threads; 1.6 MB of inputs at 28 × 28 */ };
+enum {
+    EVALUATION_ROWS = 512,  /* 8 row tiles: enough for 8 threads; 1.6 MB of inputs at 28 × 28 */
+    EVALUATION_IMAGES = 128 /* the same of a net of images, whose activations are large */
+};
 
 static size_t larger(size_t a, size_t b)
 {
@@ -57,14 +60,17 @@ static void lay_out_data(struct iml_trainer *self)
 static size_t evaluation_rows(const struct iml_trainer *self)
 {
     const size_t images = larger(self->counts.validation_total, self->test_count);
+    const size_t most = iml_net_is_of_images(self->net) ? EVALUATION_IMAGES : EVALUATION_ROWS;
     if (images == 0) return 1;
-    return images < EVALUATION_ROWS ? images : EVALUATION_ROWS;
+    return images < most ? images : most;
 }
 
 static size_t curvature_rows(const struct iml_trainer *self)
 {
     if (!self->methods->is_meta) return 1;
-    return larger(self->options.meta.curvature_batch, self->options.meta.validation_batch);
+    const struct iml_meta_options *meta = &self->options.meta;
+    if (iml_net_is_of_images(self->net)) return meta->curvature_batch; /* v is summed in parts */
+    return larger(meta->curvature_batch, meta->validation_batch);
 }
 
 bool iml_run_keeps_q(const struct iml_trainer *self)
@@ -86,6 +92,9 @@ static void lay_out_meta(struct iml_trainer *self)
     iml_optimizer_layout(&self->meta_optimizer, &meta->optimizer, self->knowledge.size, arena);
     if (!iml_run_keeps_q(self)) iml_arena_part(arena, "solver"); /* else a checkpoint holds it */
     self->q = iml_arena_take(arena, parameters, sizeof *self->q);
+    self->v_part = meta->validation_batch > curvature_rows(self)
+                       ? iml_arena_take(arena, parameters, sizeof *self->v_part)
+                       : NULL;
     iml_arena_part(arena, "solver");
     iml_solver_layout(&self->solver, &meta->solver, parameters, arena);
     self->v = iml_arena_take(arena, parameters, sizeof *self->v);
@@ -113,8 +122,10 @@ static void lay_out_training(struct iml_trainer *self)
     iml_sampler_layout(&self->order, self->options.seed, IML_PURPOSE_ORDER_LABELED,
                        self->counts.train_total, arena);
     iml_arena_part(arena, "batches");
+    const size_t meta_rows = larger(curvature_rows(self), self->options.meta.validation_batch);
     const size_t rows =
-        larger(self->options.inner.batch, larger(evaluation_rows(self), curvature_rows(self)));
+        larger(self->options.inner.batch,
+               larger(evaluation_rows(self), self->methods->is_meta ? meta_rows : 1));
     iml_batch_maker_layout(&self->maker, rows, iml_net_inputs(self->net), arena);
     if (iml_run_is_synthetic(self)) iml_batch_maker_layout_values(&self->maker, arena);
     self->maker.table = &self->table;
@@ -130,8 +141,8 @@ static enum iml_code lay_out_evaluators(struct iml_trainer *self, struct iml_err
     enum iml_code code = iml_evaluator_new(self->net, self->options.inner.batch, false, self->team,
                                            arena, &self->training, error);
     if (code == IML_OK)
-        code = iml_evaluator_new(self->net, self->evaluation_rows, false, self->team, arena,
-                                 &self->evaluation, error);
+        code = iml_evaluator_new_for(self->net, self->evaluation_rows, IML_EVALUATOR_VALUES,
+                                     self->team, arena, &self->evaluation, error);
     if (code != IML_OK || !self->methods->is_meta) return code;
     iml_arena_part(arena, "curvature");
     return iml_evaluator_new(self->net, curvature_rows(self), true, self->team, arena,

@@ -86,6 +86,7 @@ struct iml_trainer {
     struct iml_sampler validation_order, curvature_order, monitor_order;
     struct iml_evaluator *curvature; /* owned: v, H and the monitored gradient */
     iml_real *v, *q;                 /* P */
+    iml_real *v_part;                /* P: where v is a sum of parts of the validation batch */
     iml_real *hypergradient;         /* M */
     iml_real *lambda_change;         /* M: Δλ of the update at hand */
     iml_real *previous;              /* M: the last finite one; 0 before */

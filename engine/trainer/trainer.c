@@ -27,6 +27,36 @@ static enum iml_code check_solver(const struct iml_trainer *self, struct iml_err
     return code;
 }
 
+static enum iml_code new_net(struct iml_trainer *self, struct iml_error *error)
+{
+    const struct iml_model_options *model = &self->options.model;
+    const struct iml_set_facts *facts = &self->facts;
+    struct iml_net_options net = {.inputs = facts->channels * facts->height * facts->width,
+                                  .hidden_count = model->hidden_count,
+                                  .outputs = facts->classes,
+                                  .activation = model->activation,
+                                  .loss = iml_run_is_synthetic(self) ? IML_LOSS_SQUARED_ERROR
+                                                                     : IML_LOSS_CROSS_ENTROPY,
+                                  .has_bias = !iml_run_is_synthetic(self),
+                                  .slope = model->slope,
+                                  .has_batch_norm = model->has_batch_norm,
+                                  .epsilon = model->batch_norm_epsilon,
+                                  .dropout = model->dropout,
+                                  .initialization = model->initialization,
+                                  .model = model->kind,
+                                  .channels = facts->channels,
+                                  .height = facts->height,
+                                  .width = facts->width,
+                                  .depth = model->depth,
+                                  .widening = model->widening,
+                                  .convolution = model->convolution,
+                                  .threads = self->options.threads};
+    memcpy(net.hidden, model->hidden, sizeof net.hidden);
+    const enum iml_code code = iml_net_new(&net, &self->net, error);
+    if (code != IML_OK) iml_error_where(error, "/model");
+    return code;
+}
+
 /* A trainer with its net and its counts, not yet with memory. */
 static enum iml_code prepare(const struct iml_trainer_options *options,
                              const struct iml_set_facts *facts, struct iml_trainer **trainer,
@@ -44,20 +74,7 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
     self->inner_seconds = nan("");
     enum iml_code code = iml_run_check(self, error);
     if (code != IML_OK) return code;
-    struct iml_net_options net = {.inputs = facts->channels * facts->height * facts->width,
-                                  .hidden_count = options->model.hidden_count,
-                                  .outputs = facts->classes,
-                                  .activation = options->model.activation,
-                                  .loss = iml_run_is_synthetic(self) ? IML_LOSS_SQUARED_ERROR
-                                                                     : IML_LOSS_CROSS_ENTROPY,
-                                  .has_bias = !iml_run_is_synthetic(self),
-                                  .slope = options->model.slope,
-                                  .has_batch_norm = options->model.has_batch_norm,
-                                  .epsilon = options->model.batch_norm_epsilon,
-                                  .dropout = options->model.dropout,
-                                  .initialization = options->model.initialization};
-    memcpy(net.hidden, options->model.hidden, sizeof net.hidden);
-    code = iml_net_new(&net, &self->net, error);
+    code = new_net(self, error);
     if (code != IML_OK || !self->methods->is_meta) return code;
     return check_solver(self, error);
 }

@@ -20,22 +20,51 @@ struct estimate {
     bool is_skipped;
 };
 
+/* out = the part of ∇θ L_V from rows first … first + rows − 1 of the batch; adds its loss. In
+ * evaluation mode no row depends on another. */
+static enum iml_code find_part(struct iml_trainer *self, const struct iml_batch *batch,
+                               size_t first, size_t rows, iml_real *out, double *loss,
+                               struct iml_error *error)
+{
+    struct iml_batch part = *batch;
+    struct iml_batch_result result;
+    part.rows = rows;
+    part.inputs += first * iml_net_inputs(self->net);
+    part.labels += first;
+    const enum iml_code code =
+        iml_gradient(self->curvature, self->theta, &part, NULL, out, &result, error);
+    if (code == IML_OK) *loss += result.loss;
+    return code;
+}
+
+/* The whole batch at once where the curvature's buffers hold it, else in parts of their size. */
+static enum iml_code find_gradient(struct iml_trainer *self, const struct iml_batch *batch,
+                                   iml_real *v, double *loss, struct iml_error *error)
+{
+    const size_t most = self->v_part ? self->options.meta.curvature_batch : batch->rows;
+    *loss = 0;
+    for (size_t first = 0; first < batch->rows; first += most) {
+        const size_t left = batch->rows - first, rows = left < most ? left : most;
+        iml_real *out = first == 0 ? v : self->v_part;
+        const enum iml_code code = find_part(self, batch, first, rows, out, loss, error);
+        if (code != IML_OK) return code;
+        if (first > 0) iml_axpy(iml_net_parameters(self->net), 1, out, v);
+    }
+    return IML_OK;
+}
+
 enum iml_code iml_find_v(struct iml_trainer *self, uint32_t pass, iml_real *v, double *loss,
                          struct iml_error *error)
 {
     const size_t rows = self->options.meta.validation_batch;
     struct iml_batch batch;
-    struct iml_batch_result result;
     if (rows < self->validation.count)
         iml_sampler_head(&self->validation_order, pass, rows, self->maker.places);
     else
         iml_batch_place_run(&self->maker, 0, rows);
     enum iml_code code = iml_batch_make(&self->maker, &self->validation, rows, &batch, error);
     batch.mode = iml_evaluation_mode(self);
-    if (code == IML_OK)
-        code = iml_gradient(self->curvature, self->theta, &batch, NULL, v, &result, error);
-    if (code == IML_OK) *loss = result.loss;
-    return code;
+    return code == IML_OK ? find_gradient(self, &batch, v, loss, error) : code;
 }
 
 enum iml_code iml_find_curvature(struct iml_trainer *self, uint32_t pass, iml_real *gradient,

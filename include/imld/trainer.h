@@ -25,6 +25,8 @@ struct iml_data_options {
 };
 
 struct iml_model_options {
+    const struct iml_model_kind
+        *kind; /* NULL: mlp, which takes what follows up to has_batch_norm */
     size_t hidden[IML_HIDDEN_MAX];
     size_t hidden_count;
     enum iml_activation activation;
@@ -34,6 +36,8 @@ struct iml_model_options {
     double batch_norm_epsilon;
     double batch_norm_momentum; /* share of the batch in an update of the running statistics */
     bool has_batch_norm;
+    size_t depth, widening; /* wrn */
+    enum iml_convolution_method convolution;
 };
 
 /* Inner steps until one of two bounds is met (MATH §6); both 0: by count of steps alone. Each look

@@ -147,7 +147,7 @@ static void test_refused_nets(void **state)
 
 /* --- bits --- */
 
-enum { ROWS = 21, SIDE = 7, INPUTS = SIDE * SIDE, P_MAX = 160000, STATISTICS_MAX = 4000 };
+enum { ROWS = 69, SIDE = 7, INPUTS = SIDE * SIDE, P_MAX = 160000, STATISTICS_MAX = 4000 };
 
 struct results {
     struct iml_batch_result result;
@@ -232,7 +232,7 @@ static void test_batch_smaller_than_the_buffers(void **state)
 {
     (void)state;
     static struct results small, again;
-    for (size_t rows = 1; rows <= 17; rows += 8) {
+    for (size_t rows = 1; rows <= 17; rows += 16) {
         compute("wrn", 1, IML_BATCH_NORM_BATCH, rows, &small);
         compute("wrn", 2, IML_BATCH_NORM_BATCH, rows, &again);
         assert_memory_equal(&small, &again, sizeof small);

@@ -120,6 +120,24 @@ static void test_supervised_has_no_meta(void **unused)
     json_decref(spec);
 }
 
+static void test_a_net_of_images_has_its_own_fields(void **unused)
+{
+    (void)unused;
+    json_t *const spec =
+        resolve_or_fail("{\"algorithm\":\"iml\",\"data\":{\"set\":\"fashion-mnist\"},"
+                        "\"model\":{\"kind\":\"wrn\"}}");
+    assert_int_equal(json_integer_value(at(spec, "/model/depth")), 28);
+    assert_int_equal(json_integer_value(at(spec, "/model/width")), 2);
+    assert_true(json_number_value(at(spec, "/model/batch_norm/epsilon")) == 1e-3);
+    assert_true(json_number_value(at(spec, "/model/batch_norm/momentum")) == 0.1);
+    assert_string_equal(json_string_value(at(spec, "/model/convolution")), "auto");
+    assert_int_equal(json_integer_value(at(spec, "/meta/curvature/batch")), 128);
+    assert_null(at(spec, "/model/hidden"));
+    assert_null(at(spec, "/model/activation"));
+    assert_null(at(spec, "/model/slope"));
+    json_decref(spec);
+}
+
 static void test_defaults_never_exceed_a_small_set(void **unused)
 {
     (void)unused;
@@ -157,6 +175,8 @@ static const char *const right[] = {
     "\"patience\"},{\"rule\":\"target\",\"value\":0.9},{\"rule\":\"budget\",\"steps\":100},"
     "{\"rule\":\"budget\",\"seconds\":0.5}],\"seed\":4294967295,\"priority\":-3,"
     "\"note\":\"Größe 🙂\",\"tags\":[\"a\",\"b\"]}",
+    "{\"algorithm\":\"supervised\",\"data\":{\"set\":\"fashion-mnist\"},"
+    "\"model\":{\"kind\":\"resnet18\",\"batch_norm\":{\"momentum\":0.01}}}",
 };
 
 /* As a stored spec, sent again: also after it was printed and read. */
@@ -313,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_the_example_gives_itself_plus_defaults),
         cmocka_unit_test(test_a_minimal_document_gets_every_default),
         cmocka_unit_test(test_supervised_has_no_meta),
+        cmocka_unit_test(test_a_net_of_images_has_its_own_fields),
         cmocka_unit_test(test_defaults_never_exceed_a_small_set),
         cmocka_unit_test(test_a_resolved_spec_resolves_to_itself),
         cmocka_unit_test(test_an_integral_real_is_an_integer),
