@@ -9,7 +9,8 @@
  * But the sums gathered on the ways down are those without γ: Σȳ, Σȳx̂ and Σȳ̇, Σ(ȳ̇x̂ + ȳx̂̇). They
  * are β̄, γ̄ and β̄̇, γ̄̇ as well, so that no pass over the batch is made for the parameters.
  *
- * A row is channels / block groups of area × block elements: the loops end in one over the block.
+ * A row is channels / block groups of area × block elements: the loops end in one over the block,
+ * whose results go through the stack (arrays that may be the same are not vectorized).
  * Sums run over STRIP pixels in iml_real, then in double. */
 #include <math.h>
 #include <string.h>
@@ -84,30 +85,36 @@ INLINE iml_real x_hat_dot_of(const struct coefficients *k, iml_real x_hat, iml_r
 INLINE void forward_group(const struct group *g, const struct coefficients *k, size_t block)
 {
     for (size_t i = 0; i < g->area * block; i += block) {
+        iml_real out[BLOCK_MAX];
         for (size_t c = 0; c < block; c++)
-            g->y[i + c] = k->gamma[c] * x_hat_of(k, g->x[i + c], c) + k->beta[c];
+            out[c] = k->gamma[c] * x_hat_of(k, g->x[i + c], c) + k->beta[c];
+        memcpy(g->y + i, out, block * sizeof *out);
     }
 }
 
 INLINE void backward_group(const struct group *g, const struct coefficients *k, size_t block)
 {
     for (size_t i = 0; i < g->area * block; i += block) {
+        iml_real out[BLOCK_MAX];
         for (size_t c = 0; c < block; c++) { /* s(g − ⟨g⟩ − x̂⟨gx̂⟩) */
             const iml_real x_hat = x_hat_of(k, g->x[i + c], c);
-            g->x_bar[i + c] =
+            out[c] =
                 k->s[c] * (k->gamma[c] * g->y_bar[i + c] - k->g_mean[c] - x_hat * k->gx_mean[c]);
         }
+        memcpy(g->x_bar + i, out, block * sizeof *out);
     }
 }
 
 INLINE void tangent_group(const struct group *g, const struct coefficients *k, size_t block)
 {
     for (size_t i = 0; i < g->area * block; i += block) {
+        iml_real out[BLOCK_MAX];
         for (size_t c = 0; c < block; c++) { /* γx̂̇ + u_γx̂ + u_β */
             const iml_real x_hat = x_hat_of(k, g->x[i + c], c);
             const iml_real x_hat_dot = x_hat_dot_of(k, x_hat, g->x_dot ? g->x_dot[i + c] : 0, c);
-            g->y_dot[i + c] = k->gamma[c] * x_hat_dot + k->u_gamma[c] * x_hat + k->u_beta[c];
+            out[c] = k->gamma[c] * x_hat_dot + k->u_gamma[c] * x_hat + k->u_beta[c];
         }
+        memcpy(g->y_dot + i, out, block * sizeof *out);
     }
 }
 
@@ -115,6 +122,7 @@ INLINE void tangent_backward_group(const struct group *g, const struct coefficie
                                    size_t block)
 {
     for (size_t i = 0; i < g->area * block; i += block) {
+        iml_real out[BLOCK_MAX];
         for (size_t c = 0; c < block; c++) {
             /* −s⟨x̂ẋ⟩x̄ + s(ġ − ⟨ġ⟩ − x̂̇⟨gx̂⟩ − x̂⟨ġx̂ + gx̂̇⟩), x̄ anew */
             const iml_real s = k->s[c], x_hat = x_hat_of(k, g->x[i + c], c);
@@ -122,10 +130,11 @@ INLINE void tangent_backward_group(const struct group *g, const struct coefficie
             const iml_real y_bar = g->y_bar[i + c];
             const iml_real x_bar = s * (k->gamma[c] * y_bar - k->g_mean[c] - x_hat * k->gx_mean[c]);
             const iml_real g_dot = k->gamma[c] * g->y_bar_dot[i + c] + k->u_gamma[c] * y_bar;
-            g->x_bar_dot[i + c] = s * (g_dot - k->g_dot_mean[c] - x_hat_dot * k->gx_mean[c] -
-                                       x_hat * k->gx_dot_mean[c]) -
-                                  s * k->xx_dot_mean[c] * x_bar;
+            out[c] = s * (g_dot - k->g_dot_mean[c] - x_hat_dot * k->gx_mean[c] -
+                          x_hat * k->gx_dot_mean[c]) -
+                     s * k->xx_dot_mean[c] * x_bar;
         }
+        memcpy(g->x_bar_dot + i, out, block * sizeof *out);
     }
 }
 
