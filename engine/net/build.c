@@ -115,6 +115,11 @@ void iml_build_batch_norm(struct iml_builder *builder, const char *name)
 void iml_build_elementwise(struct iml_builder *builder, const struct iml_layer *form)
 {
     struct iml_layer layer = *form;
+    const bool is_leaky = form->kind == &iml_leaky_relu;
+    if (builder->net->options.keeps_kinks && (is_leaky || form->kind == &iml_relu)) {
+        layer.kind = &iml_held;
+        if (!is_leaky) layer.slope = 0;
+    }
     layer.out = builder->width;
     layer.to = builder->image;
     (void)add_layer(builder, form->kind->name, &layer);

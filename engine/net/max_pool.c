@@ -1,6 +1,6 @@
 /* max_pool.c: the largest value of each window, the first of equals, MATH §2: forward leaves the
  * winner's place in the image's row (exact in iml_real up to 2²⁴ elements), and the other kernels
- * follow it. */
+ * follow it; so does forward where the mode holds the kinks. */
 #include <string.h>
 
 #include "engine/net/pool.h"
@@ -28,7 +28,8 @@ static void max_pool_forward(const struct iml_layer *layer, const struct iml_row
                 const struct iml_pool_window window = iml_pool_window(layer, y, column);
                 for (size_t c = 0; c < layer->to.channels; c++) {
                     const size_t at = r * layer->out + iml_image_at(&layer->to, c, y, column);
-                    const size_t best = winner(layer, x, c, &window);
+                    const size_t best = pass->mode->holds_kinks ? (size_t)pass->kept[at]
+                                                                : winner(layer, x, c, &window);
                     pass->kept[at] = (iml_real)best;
                     pass->y[at] = x[best];
                 }

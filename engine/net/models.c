@@ -14,6 +14,11 @@ const struct iml_model_kind *iml_model_kind_find(const char *name)
     return NULL;
 }
 
+const char *iml_model_kind_name(const struct iml_model_kind *kind)
+{
+    return kind ? kind->name : iml_mlp.name;
+}
+
 bool iml_model_is_of_images(const struct iml_model_kind *kind)
 {
     return kind && kind->is_of_images;

@@ -57,6 +57,7 @@ enum iml_code iml_run_check(struct iml_trainer *self, struct iml_error *error)
 {
     enum iml_code code = check_splits(self, error);
     if (code != IML_OK) return code;
+    if (self->methods->is_report) return self->methods->check(self, error);
     if (self->options.inner.batch < 1) {
         code = iml_error_set(error, IML_ERROR_ARGUMENT, "a batch needs an image");
         iml_error_where(error, "/inner/batch");

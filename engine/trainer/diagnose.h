@@ -75,6 +75,7 @@ IML_MUST_USE enum iml_code iml_look_cancelled(struct iml_error *error);
  * kept in the diagnosis. */
 void iml_artifact_number(const struct iml_look *look, struct iml_artifact *artifact,
                          const char *name, double value);
+/* count 0: a single number */
 void iml_artifact_list(struct iml_artifact *artifact, const char *name, const double *values,
                        size_t count);
 void iml_artifact_table(struct iml_artifact *artifact, const char *name, const double *values,

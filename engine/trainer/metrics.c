@@ -61,6 +61,19 @@ const struct iml_metric_row iml_metrics[IML_METRIC_COUNT] = {
     [IML_METRIC_INNER_REMAINING_RATIO]      = {"inner/remaining_ratio",      "|q·g| / |∇λL·Δλ| of the last update that moved λ (MATH §6)"},
     [IML_METRIC_INNER_STEPS]                = {"inner/steps",                "steps between two updates, where a bound ends them (MATH §6)"},
     [IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT] = {"knowledge/mean_coefficient", "mean of e^λ after the update (MATH §3)"},
+    [IML_METRIC_COMPARE_RESIDUAL]           = {"compare/residual",           "‖v − Hq‖/‖v‖ of the step's solver, by a product more (MATH §5.7)"},
+    [IML_METRIC_COMPARE_Q_NORM]             = {"compare/q_norm",             "‖q‖ of the step's solver (MATH §5.7)"},
+    [IML_METRIC_COMPARE_VQ]                 = {"compare/vq",                 "v·q of the step's solver (MATH §5.7)"},
+    [IML_METRIC_COMPARE_PRODUCTS]           = {"compare/products",           "products that the step's solver took (MATH §5.7)"},
+    [IML_METRIC_COMPARE_SECONDS]            = {"compare/seconds",            "seconds that the step's solver took (MATH §5.7)"},
+    [IML_METRIC_COMPARE_COSINE]             = {"compare/cosine",             "cosine of dL_V/dλ and the reference's (MATH §5.4)"},
+    [IML_METRIC_COMPARE_RELATIVE_ERROR]     = {"compare/relative_error",     "relative error of dL_V/dλ against the reference's (MATH §5.4)"},
+    [IML_METRIC_COMPARE_REFERENCE_RESIDUAL] = {"compare/reference_residual", "residual of the reference (MATH §5.4)"},
+    [IML_METRIC_COMPARE_BEST_COSINE]        = {"compare/best_cosine",        "largest compare/cosine of the solvers (MATH §5.7)"},
+    [IML_METRIC_VERIFY_ERROR]               = {"verify/error",               "worst judged error of the step's check, over its bound (MATH §5.7)"},
+    [IML_METRIC_VERIFY_PLAIN]               = {"verify/error_plain",         "the same with kinks crossed, not judged (MATH §5.7)"},
+    [IML_METRIC_VERIFY_PASSED]              = {"verify/passed",              "1 where every judged check is within its bound, else 0 (MATH §5.7)"},
+    [IML_METRIC_VERIFY_WORST]               = {"verify/worst",               "largest judged error over its bound (MATH §5.7)"},
 };
 /* clang-format on */
 

@@ -59,17 +59,25 @@ static void lay_out_data(struct iml_trainer *self)
 
 static size_t evaluation_rows(const struct iml_trainer *self)
 {
+    if (self->methods->is_report) return 1;
     const size_t images = larger(self->counts.validation_total, self->test_count);
     const size_t most = iml_net_is_of_images(self->net) ? EVALUATION_IMAGES : EVALUATION_ROWS;
     if (images == 0) return 1;
     return images < most ? images : most;
 }
 
+bool iml_run_has_knowledge(const struct iml_trainer *self)
+{
+    return self->methods->is_meta ||
+           (self->methods->is_report && self->options.meta.knowledge.kind != NULL);
+}
+
 static size_t curvature_rows(const struct iml_trainer *self)
 {
-    if (!self->methods->is_meta) return 1;
+    if (!self->methods->is_meta && !self->methods->is_report) return 1;
     const struct iml_meta_options *meta = &self->options.meta;
-    if (iml_net_is_of_images(self->net)) return meta->curvature_batch; /* v is summed in parts */
+    if (iml_net_is_of_images(self->net) && self->methods->is_meta)
+        return meta->curvature_batch; /* v is summed in parts */
     return larger(meta->curvature_batch, meta->validation_batch);
 }
 
@@ -105,6 +113,25 @@ static void lay_out_meta(struct iml_trainer *self)
     iml_sampler_layout(&self->monitor_order, seed, IML_PURPOSE_EVALUATION, train, arena);
 }
 
+/* λ where there is one, v and q, the orders of the two batches. */
+static void lay_out_report(struct iml_trainer *self)
+{
+    struct iml_arena *arena = &self->work;
+    const size_t parameters = iml_net_parameters(self->net);
+    if (iml_run_has_knowledge(self)) {
+        iml_arena_part(arena, "knowledge");
+        iml_knowledge_layout(&self->knowledge, &self->options.meta.knowledge, self->net, arena);
+    }
+    iml_arena_part(arena, "solver");
+    self->v = iml_arena_take(arena, parameters, sizeof *self->v);
+    self->q = iml_arena_take(arena, parameters, sizeof *self->q);
+    iml_arena_part(arena, "samplers");
+    iml_sampler_layout(&self->validation_order, self->options.seed, IML_PURPOSE_VALIDATION_ORDER,
+                       self->counts.validation_total, arena);
+    iml_sampler_layout(&self->curvature_order, self->options.seed, IML_PURPOSE_CURVATURE_ORDER,
+                       self->counts.train_total, arena);
+}
+
 static void lay_out_training(struct iml_trainer *self)
 {
     struct iml_arena *arena = &self->work;
@@ -116,16 +143,19 @@ static void lay_out_training(struct iml_trainer *self)
     const size_t statistics = iml_net_statistics(self->net);
     self->statistics =
         statistics > 0 ? iml_arena_take(arena, statistics, sizeof *self->statistics) : NULL;
-    iml_arena_part(arena, "optimizer");
-    iml_optimizer_layout(&self->optimizer, &self->options.inner.optimizer, parameters, arena);
-    iml_arena_part(arena, "samplers");
-    iml_sampler_layout(&self->order, self->options.seed, IML_PURPOSE_ORDER_LABELED,
-                       self->counts.train_total, arena);
+    if (!self->methods->is_report) {
+        iml_arena_part(arena, "optimizer");
+        iml_optimizer_layout(&self->optimizer, &self->options.inner.optimizer, parameters, arena);
+        iml_arena_part(arena, "samplers");
+        iml_sampler_layout(&self->order, self->options.seed, IML_PURPOSE_ORDER_LABELED,
+                           self->counts.train_total, arena);
+    }
     iml_arena_part(arena, "batches");
+    const bool has_meta_batches = self->methods->is_meta || self->methods->is_report;
     const size_t meta_rows = larger(curvature_rows(self), self->options.meta.validation_batch);
     const size_t rows =
         larger(self->options.inner.batch,
-               larger(evaluation_rows(self), self->methods->is_meta ? meta_rows : 1));
+               larger(evaluation_rows(self), has_meta_batches ? meta_rows : 1));
     iml_batch_maker_layout(&self->maker, rows, iml_net_inputs(self->net), arena);
     if (iml_run_is_synthetic(self)) iml_batch_maker_layout_values(&self->maker, arena);
     self->maker.table = &self->table;
@@ -138,12 +168,14 @@ static enum iml_code lay_out_evaluators(struct iml_trainer *self, struct iml_err
     assert(!self->training && !self->evaluation && !self->curvature);
     self->evaluation_rows = evaluation_rows(self);
     iml_arena_part(arena, "activations");
-    enum iml_code code = iml_evaluator_new(self->net, self->options.inner.batch, false, self->team,
-                                           arena, &self->training, error);
-    if (code == IML_OK)
+    enum iml_code code = IML_OK;
+    if (!self->methods->is_report)
+        code = iml_evaluator_new(self->net, self->options.inner.batch, false, self->team, arena,
+                                 &self->training, error);
+    if (code == IML_OK && !self->methods->is_report)
         code = iml_evaluator_new_for(self->net, self->evaluation_rows, IML_EVALUATOR_VALUES,
                                      self->team, arena, &self->evaluation, error);
-    if (code != IML_OK || !self->methods->is_meta) return code;
+    if (code != IML_OK || (!self->methods->is_meta && !self->methods->is_report)) return code;
     iml_arena_part(arena, "curvature");
     return iml_evaluator_new(self->net, curvature_rows(self), true, self->team, arena,
                              &self->curvature, error);
@@ -154,7 +186,9 @@ enum iml_code iml_run_layout_work(struct iml_trainer *self, struct iml_error *er
     lay_out_training(self);
     if (self->methods->is_meta) lay_out_meta(self);
     if (self->methods->is_meta) iml_diagnose_layout(self, &self->work);
-    return lay_out_evaluators(self, error);
+    if (self->methods->is_report) lay_out_report(self);
+    const enum iml_code code = lay_out_evaluators(self, error);
+    return code == IML_OK && self->methods->layout ? self->methods->layout(self, error) : code;
 }
 
 enum iml_code iml_run_layout(struct iml_trainer *self, struct iml_error *error)
@@ -165,6 +199,7 @@ enum iml_code iml_run_layout(struct iml_trainer *self, struct iml_error *error)
 
 void iml_run_free_evaluators(struct iml_trainer *self)
 {
+    if (self->methods->free) self->methods->free(self);
     iml_evaluator_free(self->training);
     iml_evaluator_free(self->evaluation);
     iml_evaluator_free(self->curvature);

@@ -31,7 +31,10 @@ struct iml_state {
 
 /* What a trainer does in its own way. */
 struct iml_trainer_methods {
-    bool is_meta; /* has λ: knowledge, solver and their buffers are laid out */
+    bool is_meta; /* moves λ: knowledge, solver and their buffers are laid out */
+    /* looks at a point and trains nothing: no optimizer, no training batches; λ where the job names
+     * a knowledge; batches and buffers of v, q and curvature. Its evaluation is its own. */
+    bool is_report;
     /* One step. */
     enum iml_code (*step)(struct iml_trainer *trainer, struct iml_rows *rows,
                           struct iml_error *error);
@@ -39,6 +42,12 @@ struct iml_trainer_methods {
     uint64_t (*steps_of)(const struct iml_trainer *trainer);
     /* Field values that are wrong in themselves or against the facts. */
     enum iml_code (*check)(const struct iml_trainer *trainer, struct iml_error *error);
+    /* What a report has besides: memory of the work arena (on measuring arenas too), undone by
+     * free; items of the registry; the rows and the artifact of its evaluation. */
+    enum iml_code (*layout)(struct iml_trainer *trainer, struct iml_error *error);
+    void (*free)(struct iml_trainer *trainer);
+    enum iml_code (*register_items)(struct iml_trainer *trainer, struct iml_error *error);
+    void (*evaluate)(struct iml_trainer *trainer, struct iml_rows *rows);
 };
 
 struct iml_trainer {
@@ -79,7 +88,10 @@ struct iml_trainer {
     size_t note_count;
     double inner_seconds; /* of inner steps since the last update; NaN: not known of all of them */
 
-    /* work, of trainers with λ */
+    struct iml_verify *verify;   /* owned; of that kind */
+    struct iml_compare *compare; /* owned; of that kind */
+
+    /* work, of trainers with λ and of reports */
     struct iml_knowledge knowledge;
     struct iml_optimizer meta_optimizer;
     struct iml_solver solver;
@@ -98,6 +110,11 @@ IML_MUST_USE enum iml_code iml_run_layout(struct iml_trainer *self, struct iml_e
 /* The work arena's half of it, for iml_trainer_poison. */
 IML_MUST_USE enum iml_code iml_run_layout_work(struct iml_trainer *self, struct iml_error *error);
 void iml_run_free_evaluators(struct iml_trainer *self);
+
+/* The same net, a report's second one: described like `net`. */
+struct iml_net_options iml_run_net_options(const struct iml_trainer *self);
+/* Whether there is a λ. */
+bool iml_run_has_knowledge(const struct iml_trainer *self);
 
 /* check.c: options against the facts (FIXMATCH 4.4); where = the job field's JSON pointer. Fills
  * counts and test_count. */
@@ -174,6 +191,20 @@ IML_MUST_USE enum iml_code iml_evaluate_sets(struct iml_trainer *self, struct im
 IML_MUST_USE enum iml_code iml_evaluate_first_batch(struct iml_trainer *self, struct iml_rows *rows,
                                                     struct iml_error *error);
 
-extern const struct iml_trainer_kind iml_supervised, iml_iml;
+/* point.c: what a report looks at: batches of update 0, in the mode that they are used in; v into
+ * self->v; the loss linearized (its gradient into self->gradient); NULL where there is no λ. */
+enum iml_point_batch { IML_POINT_CURVATURE, IML_POINT_VALIDATION };
+IML_MUST_USE enum iml_code iml_point_batch(struct iml_trainer *self, enum iml_point_batch which,
+                                           struct iml_batch *batch, struct iml_error *error);
+IML_MUST_USE enum iml_code iml_point_v(struct iml_trainer *self, struct iml_error *error);
+IML_MUST_USE enum iml_code iml_point_linearize(struct iml_trainer *self,
+                                               const struct iml_curvature **curvature,
+                                               struct iml_error *error);
+const struct iml_knowledge *iml_point_knowledge(const struct iml_trainer *self);
+/* The batches that a report needs are there; where = the job field below `section`. */
+IML_MUST_USE enum iml_code iml_point_check(const struct iml_trainer *self, const char *section,
+                                           struct iml_error *error);
+
+extern const struct iml_trainer_kind iml_supervised, iml_iml, iml_verify, iml_compare;
 
 #endif

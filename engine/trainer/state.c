@@ -9,6 +9,7 @@
 /* Which runs have it. */
 enum scope {
     ALL_RUNS,
+    TRAINING_RUNS, /* with steps on θ */
     META_RUNS /* with λ */,
     RELATIVE_RUNS /* a relative gradient norm ends a loop */,
     GATED_RUNS /* with a gate or a policy */
@@ -25,9 +26,9 @@ struct scalar {
 static const struct scalar scalars[] = {
     {"state/step",              offsetof(struct iml_state, step),              IML_ITEM_U64, ALL_RUNS},
     {"state/is_evaluation_due", offsetof(struct iml_state, is_evaluation_due), IML_ITEM_U64, ALL_RUNS},
-    {"state/seen_steps",        offsetof(struct iml_state, seen_steps),        IML_ITEM_U64, ALL_RUNS},
-    {"state/seen_correct",      offsetof(struct iml_state, seen_correct),      IML_ITEM_U64, ALL_RUNS},
-    {"state/seen_loss",         offsetof(struct iml_state, seen_loss),         IML_ITEM_F64, ALL_RUNS},
+    {"state/seen_steps",        offsetof(struct iml_state, seen_steps),        IML_ITEM_U64, TRAINING_RUNS},
+    {"state/seen_correct",      offsetof(struct iml_state, seen_correct),      IML_ITEM_U64, TRAINING_RUNS},
+    {"state/seen_loss",         offsetof(struct iml_state, seen_loss),         IML_ITEM_F64, TRAINING_RUNS},
     {"state/first_loss",        offsetof(struct iml_state, first_loss),        IML_ITEM_F64, ALL_RUNS},
     {"state/last_loss",         offsetof(struct iml_state, last_loss),         IML_ITEM_F64, ALL_RUNS},
     {"state/update",            offsetof(struct iml_state, update),            IML_ITEM_U64, META_RUNS},
@@ -54,8 +55,9 @@ void iml_state_initialize(struct iml_trainer *self)
         for (size_t j = 0; j < self->facts.width; j++)
             self->theta[j] = (iml_real)self->synthetic.start[j];
     if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
+    if (self->methods->is_report) self->state->is_evaluation_due = 0; /* its end is evaluated */
+    if (iml_run_has_knowledge(self)) iml_knowledge_initialize(&self->knowledge);
     if (!self->methods->is_meta) return;
-    iml_knowledge_initialize(&self->knowledge);
     /* no direction: its cosine is not known */
     memset(self->previous, 0, self->knowledge.size * sizeof *self->previous);
     if (iml_run_keeps_q(self)) memset(self->q, 0, iml_net_parameters(self->net) * sizeof *self->q);
@@ -70,6 +72,7 @@ static bool is_in_scope(const struct iml_trainer *self, enum scope scope)
 {
     const struct iml_inner_options *inner = &self->options.inner;
     if (scope == ALL_RUNS) return true;
+    if (scope == TRAINING_RUNS) return !self->methods->is_report;
     if (!self->methods->is_meta) return false;
     if (scope == GATED_RUNS) return iml_run_has_gate(self);
     return scope == META_RUNS || is_relative(&inner->warmup_until) || is_relative(&inner->until);
@@ -138,10 +141,14 @@ enum iml_code iml_state_register(struct iml_trainer *self, struct iml_error *err
     if (code == IML_OK && self->statistics)
         code = iml_net_register_statistics(self->net, &self->registry, "parameters/",
                                            self->statistics, error);
-    if (code == IML_OK)
+    if (code == IML_OK && !self->methods->is_report)
         code = iml_optimizer_register(&self->optimizer, "optimizer/", self->net, &self->registry,
                                       error);
     if (code == IML_OK) code = register_scalars(self, error);
+    if (code == IML_OK && self->methods->is_report && iml_run_has_knowledge(self))
+        code = iml_knowledge_register(&self->knowledge, &self->registry, error);
+    if (code == IML_OK && self->methods->register_items)
+        code = self->methods->register_items(self, error);
     if (code == IML_OK && self->methods->is_meta) code = register_meta(self, error);
     return code;
 }

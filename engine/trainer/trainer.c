@@ -8,7 +8,8 @@
 
 #include "engine/trainer/run.h"
 
-const struct iml_trainer_kind *const iml_trainer_kinds[] = {&iml_supervised, &iml_iml, NULL};
+const struct iml_trainer_kind *const iml_trainer_kinds[] = {&iml_supervised, &iml_iml, &iml_verify,
+                                                            &iml_compare, NULL};
 
 const struct iml_trainer_kind *iml_trainer_kind_find(const char *name)
 {
@@ -27,10 +28,10 @@ static enum iml_code check_solver(const struct iml_trainer *self, struct iml_err
     return code;
 }
 
-static enum iml_code new_net(struct iml_trainer *self, struct iml_error *error)
+struct iml_net_options iml_run_net_options(const struct iml_trainer *self)
 {
-    const struct iml_model_options *model = &self->options.model;
     const struct iml_set_facts *facts = &self->facts;
+    const struct iml_model_options *model = &self->options.model;
     struct iml_net_options net = {.inputs = facts->channels * facts->height * facts->width,
                                   .hidden_count = model->hidden_count,
                                   .outputs = facts->classes,
@@ -52,9 +53,7 @@ static enum iml_code new_net(struct iml_trainer *self, struct iml_error *error)
                                   .convolution = model->convolution,
                                   .threads = self->options.threads};
     memcpy(net.hidden, model->hidden, sizeof net.hidden);
-    const enum iml_code code = iml_net_new(&net, &self->net, error);
-    if (code != IML_OK) iml_error_where(error, "/model");
-    return code;
+    return net;
 }
 
 /* A trainer with its net and its counts, not yet with memory. */
@@ -62,7 +61,7 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
                              const struct iml_set_facts *facts, struct iml_trainer **trainer,
                              struct iml_error *error)
 {
-    assert(options->kind && options->inner.optimizer.kind);
+    assert(options->kind && (options->kind->methods->is_report || options->inner.optimizer.kind));
     struct iml_trainer *self = calloc(1, sizeof *self);
     *trainer = self;
     if (!self) return iml_error_set(error, IML_ERROR_MEMORY, "can't allocate a trainer");
@@ -74,7 +73,9 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
     self->inner_seconds = nan("");
     enum iml_code code = iml_run_check(self, error);
     if (code != IML_OK) return code;
-    code = new_net(self, error);
+    const struct iml_net_options net = iml_run_net_options(self);
+    code = iml_net_new(&net, &self->net, error);
+    if (code != IML_OK) iml_error_where(error, "/model");
     if (code != IML_OK || !self->methods->is_meta) return code;
     return check_solver(self, error);
 }
@@ -177,7 +178,7 @@ void iml_trainer_close(struct iml_trainer *trainer)
     if (!trainer) return;
     iml_team_close(trainer->team);
     iml_registry_close(&trainer->registry);
-    iml_run_free_evaluators(trainer);
+    if (trainer->methods) iml_run_free_evaluators(trainer);
     iml_net_free(trainer->net);
     iml_arena_close(&trainer->work);
     iml_arena_close(&trainer->fixed);
@@ -201,6 +202,11 @@ enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows 
     rows->count = 0;
     trainer->artifact_count = trainer->note_count = 0;
     enum iml_code code = IML_OK;
+    if (trainer->methods->evaluate) {
+        trainer->methods->evaluate(trainer, rows);
+        state->is_evaluation_due = 0;
+        return IML_OK;
+    }
     if (state->seen_steps > 0) {
         const double steps = (double)state->seen_steps;
         iml_rows_add(rows, IML_METRIC_TRAIN_LOSS, state->seen_loss / steps);
@@ -222,7 +228,9 @@ enum iml_code iml_trainer_evaluate_state(struct iml_trainer *trainer, struct iml
                                          struct iml_error *error)
 {
     rows->count = 0;
-    return iml_evaluate_sets(trainer, rows, error);
+    if (!trainer->methods->evaluate) return iml_evaluate_sets(trainer, rows, error);
+    trainer->methods->evaluate(trainer, rows);
+    return IML_OK;
 }
 
 const struct iml_artifact *iml_trainer_artifacts(const struct iml_trainer *trainer, size_t *count)
@@ -270,7 +278,7 @@ enum iml_code iml_trainer_restored(struct iml_trainer *trainer, struct iml_error
     const bool is_meta = trainer->methods->is_meta;
     forget_orders(trainer);
     trainer->inner_seconds = nan("");
-    if (is_meta) iml_knowledge_refresh(&trainer->knowledge);
+    if (iml_run_has_knowledge(trainer)) iml_knowledge_refresh(&trainer->knowledge);
     if (trainer->state->is_evaluation_due <= 1 && (!is_meta || trainer->state->is_warm <= 1))
         return IML_OK;
     return iml_error_set(error, IML_ERROR_DATA, "the state's flags are neither 0 nor 1");

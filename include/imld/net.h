@@ -47,6 +47,7 @@ enum iml_initialization {
 /* A kind of net: engine/net/models.c lists them. */
 struct iml_model_kind;
 const struct iml_model_kind *iml_model_kind_find(const char *name); /* NULL: unknown */
+const char *iml_model_kind_name(const struct iml_model_kind *kind); /* NULL: an mlp */
 bool iml_model_is_of_images(const struct iml_model_kind *kind);     /* NULL, an mlp: false */
 
 /* Which of oneDNN's kernels a convolution takes. auto: Winograd where the machine has it (AVX-512)
@@ -77,6 +78,9 @@ struct iml_net_options {
     size_t depth, widening; /* wrn */
     enum iml_convolution_method convolution;
     unsigned threads; /* that teams of its evaluators have at most; 0: 1 */
+    /* relu and leaky_relu remember their signs, for struct iml_mode's holds_kinks: the same
+     * function, by slower kernels */
+    bool keeps_kinks;
 };
 
 /* A block of θ: one tensor of one layer. */
@@ -150,6 +154,9 @@ struct iml_mode {
     const iml_real
         *statistics; /* borrowed; needed by IML_BATCH_NORM_RUNNING where the net has any */
     struct iml_dropout_key dropout;
+    /* of a net that keeps_kinks: the signs of relu and leaky_relu, and the winners of pools, are
+     * those of the evaluator's last call without it, for the same rows: a smooth function */
+    bool holds_kinks;
 };
 
 /* Targets and weights of a batch. */

@@ -121,6 +121,21 @@ struct iml_diagnostics_options {
     struct iml_variance_look variance;
 };
 
+/* compare: the solvers that estimate one q beside each other, and the reference: exact where the
+ * net has at most max_parameters, else minres until its target (MATH §5.4). */
+#define IML_COMPARED_MAX 16
+struct iml_compared {
+    const char *name; /* borrowed for the trainer's life */
+    struct iml_solver_options solver;
+};
+struct iml_compare_options {
+    struct iml_compared solvers[IML_COMPARED_MAX];
+    size_t count;
+    size_t max_parameters;
+    unsigned max_products;
+    double target_residual;
+};
+
 struct iml_trainer_kind;
 
 struct iml_trainer_options {
@@ -128,8 +143,10 @@ struct iml_trainer_options {
     struct iml_data_options data;
     struct iml_model_options model;
     struct iml_inner_options inner;
-    struct iml_meta_options meta;               /* iml only */
+    /* iml; verify and compare: knowledge (kind NULL: there is no λ), batches and curvature */
+    struct iml_meta_options meta;
     struct iml_diagnostics_options diagnostics; /* iml only */
+    struct iml_compare_options compare;         /* compare only */
     size_t evaluation_every;                    /* supervised: steps; iml: updates */
     uint32_t seed;
     bool has_split_seed; /* the split is drawn with split_seed in place of seed (DESIGN §4: from) */
@@ -192,7 +209,7 @@ struct iml_progress {
 struct iml_trainer;
 
 struct iml_trainer_kind {
-    const char *name;                          /* "supervised", "iml" */
+    const char *name;                          /* "supervised", "iml", "verify", "compare" */
     const struct iml_trainer_methods *methods; /* private: engine/trainer/ */
 };
 

@@ -3,7 +3,7 @@
 
 #include "tests/unit/check.h"
 #include "tests/unit/engine/allocations.h"
-#include "tests/unit/engine/trainer_case.h"
+#include "tests/unit/engine/report_case.h"
 
 static void test_the_counter_counts(void **state)
 {
@@ -73,6 +73,39 @@ static void test_steps_updates_and_evaluations_allocate_nothing(void **state)
     count_steps(options, sets);
 }
 
+/* Reports, from their first step to the artifact. */
+static void count_report(struct iml_trainer_options options)
+{
+    options.threads = 2;
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    struct case_log *log = calloc(1, sizeof *log);
+    assert_non_null(log);
+    assert_true(case_act(trainer, log));
+    const size_t before = allocations_count();
+    const size_t actions = case_finish(trainer, log, 1000);
+    const size_t after = allocations_count();
+    assert_true(actions >= 4);
+    assert_int_equal(after - before, 0);
+    iml_trainer_close(trainer);
+    free(log);
+}
+
+static void test_reports_allocate_nothing(void **state)
+{
+    const struct iml_trainer_options trained = case_iml(*state);
+    count_report(report_options(&trained, "verify"));
+    struct iml_trainer_options options = report_options(&trained, "compare");
+    static const char *const kinds[] = {"identity", "neumann", "cg", "nystrom"};
+    options.compare = (struct iml_compare_options){
+        .count = 4, .max_parameters = 100, .max_products = 20, .target_residual = 1e-6};
+    for (size_t i = 0; i < 4; i++)
+        options.compare.solvers[i] = (struct iml_compared){
+            .name = kinds[i],
+            .solver = {
+                .kind = iml_solver_kind_find(kinds[i]), .terms = 4, .rank = 3, .damping = 0.01}};
+    count_report(options);
+}
+
 static int set_up(void **state)
 {
     struct sets *sets = calloc(1, sizeof *sets);
@@ -95,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_counter_counts),
         cmocka_unit_test(test_steps_updates_and_evaluations_allocate_nothing),
+        cmocka_unit_test(test_reports_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

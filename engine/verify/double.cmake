@@ -1,0 +1,24 @@
+# The checks in double (docs/decisions/0104). In the build for the checkers the engine is double
+# itself. Otherwise what of it has iml_real in it is compiled a second time, and becomes one object
+# of libiml, whose names, but for iml_checks_*, nobody else sees.
+set(checks verify/checks.c verify/differences.c)
+if(IMLD_DOUBLE)
+  target_sources(iml PRIVATE ${checks})
+  return()
+endif()
+get_target_property(sources iml SOURCES)
+list(FILTER sources INCLUDE REGEX "/engine/(core|net|curvature|solver|knowledge|verify)/")
+list(FILTER sources EXCLUDE REGEX "/(core/(arena|lapack|team)|net/convolution_[a-z]+)\\.c$")
+list(APPEND sources net/convolution_plain.c net/convolution_none.c) # oneDNN has no double
+add_library(iml_double OBJECT ${sources} ${checks})
+target_compile_definitions(iml_double PRIVATE IML_REAL_DOUBLE)
+target_include_directories(iml_double PRIVATE
+  $<TARGET_PROPERTY:PkgConfig::OPENBLAS,INTERFACE_INCLUDE_DIRECTORIES>)
+set(double ${CMAKE_CURRENT_BINARY_DIR}/iml_double.o)
+add_custom_command(OUTPUT ${double}
+  COMMAND ${CMAKE_LINKER} -r -o ${double} $<TARGET_OBJECTS:iml_double>
+  COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=iml_checks_* ${double}
+  DEPENDS iml_double $<TARGET_OBJECTS:iml_double>
+  COMMENT "The engine in double, as one object" COMMAND_EXPAND_LISTS VERBATIM)
+set_source_files_properties(${double} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+target_sources(iml PRIVATE ${double})
