@@ -12,7 +12,8 @@ static bool shares_knowledge(const struct imld_run *run, const struct imld_origi
 {
     const struct iml_knowledge_kind *own = run->options->trainer->meta.knowledge.kind;
     json_t *spec = origin->spec ? json_loads(origin->spec, 0, NULL) : NULL;
-    const char *kind = json_string_value(imld_json_at(spec, "/meta/knowledge/kind"));
+    const json_t *at = imld_json_at(spec, "/meta/knowledge/kind");
+    const char *kind = json_string_value(at ? at : imld_json_at(spec, "/knowledge/kind"));
     const bool is_shared = own && kind && strcmp(own->name, kind) == 0;
     json_decref(spec);
     return is_shared;

@@ -3,9 +3,9 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/size.h"
 #include "spec/resolve.h"
 
 struct binding {
@@ -133,6 +133,15 @@ static bool read_knowledge_kind(const json_t *value, const struct binding *bindi
     return *kind != NULL;
 }
 
+/* "none" is NULL in the engine. */
+static bool read_known(const json_t *value, const struct binding *binding, void *field)
+{
+    const char *name = json_string_value(value);
+    if (!name || strcmp(name, "none") != 0) return read_knowledge_kind(value, binding, field);
+    *(const struct iml_knowledge_kind **)field = NULL;
+    return true;
+}
+
 static bool read_solver_kind(const json_t *value, const struct binding *binding, void *field)
 {
     (void)binding;
@@ -178,6 +187,24 @@ static const char *const curvature_batch_norms[] = {"batch", "running", NULL};
 static const char *const curvature_dropouts[] = {"off", "fixed", NULL};
 static const char *const preconditions[] = {"none", "l2", NULL};
 static const char *const on_failures[] = {"use", "identity", "skip", NULL};
+
+/* Of one solver, wherever it stands; pointers from there. */
+#define AT_SOLVER(field) offsetof(struct iml_solver_options, field)
+/* clang-format off */
+static const struct binding solver_bindings[] = {
+    {"/kind",             read_solver_kind, AT_SOLVER(kind), NULL},
+    {"/terms",            read_unsigned,    AT_SOLVER(terms), NULL},
+    {"/step_size",        read_step_size,   AT_SOLVER(step_size), NULL},
+    {"/precondition",     read_choice,      AT_SOLVER(precondition), preconditions},
+    {"/damping",          read_double,      AT_SOLVER(damping), NULL},
+    {"/target_residual",  read_double,      AT_SOLVER(target_residual), NULL},
+    {"/reorthogonalize",  read_bool,        AT_SOLVER(reorthogonalize), NULL},
+    {"/scale",            read_negated,     AT_SOLVER(is_unscaled), NULL},
+    {"/rank",             read_unsigned,    AT_SOLVER(rank), NULL},
+    {"/max_parameters",   read_size,        AT_SOLVER(max_parameters), NULL},
+    {"/max_products",     read_unsigned,    AT_SOLVER(terms), NULL},
+};
+/* clang-format on */
 
 #define AT(field) offsetof(struct iml_trainer_options, field)
 /* clang-format off */
@@ -254,17 +281,6 @@ static const struct binding bindings[] = {
     {"/meta/gate/cosine_above",            read_bound,          AT(meta.cosine_above), NULL},
     {"/meta/gate/norm_below",              read_bound,          AT(meta.norm_below), NULL},
     {"/meta/gate/stalled_after",           read_unsigned,       AT(meta.stalled_after), NULL},
-    {"/meta/solver/kind",                  read_solver_kind,    AT(meta.solver.kind), NULL},
-    {"/meta/solver/terms",                 read_unsigned,       AT(meta.solver.terms), NULL},
-    {"/meta/solver/step_size",             read_step_size,      AT(meta.solver.step_size), NULL},
-    {"/meta/solver/precondition",          read_choice,         AT(meta.solver.precondition), preconditions},
-    {"/meta/solver/damping",               read_double,         AT(meta.solver.damping), NULL},
-    {"/meta/solver/target_residual",       read_double,         AT(meta.solver.target_residual), NULL},
-    {"/meta/solver/reorthogonalize",       read_bool,           AT(meta.solver.reorthogonalize), NULL},
-    {"/meta/solver/scale",                 read_negated,        AT(meta.solver.is_unscaled), NULL},
-    {"/meta/solver/rank",                  read_unsigned,       AT(meta.solver.rank), NULL},
-    {"/meta/solver/max_parameters",        read_size,           AT(meta.solver.max_parameters), NULL},
-    {"/meta/solver/max_products",          read_unsigned,       AT(meta.solver.terms), NULL},
     {"/diagnostics/lens/every_updates",     read_size,           AT(diagnostics.lens.every_updates), NULL},
     {"/diagnostics/lens/steps",             read_unsigned,       AT(diagnostics.lens.steps), NULL},
     {"/diagnostics/reference/every_updates",read_size,           AT(diagnostics.reference.every_updates), NULL},
@@ -278,6 +294,20 @@ static const struct binding bindings[] = {
     {"/diagnostics/spectrum/top",           read_unsigned,       AT(diagnostics.spectrum.top), NULL},
     {"/diagnostics/variance/every_updates", read_size,           AT(diagnostics.variance.every_updates), NULL},
     {"/diagnostics/variance/pairs",         read_size,           AT(diagnostics.variance.pairs), NULL},
+    {"/knowledge/kind",                    read_known,          AT(meta.knowledge.kind), NULL},
+    {"/knowledge/initial",                 read_double,         AT(meta.knowledge.initial), NULL},
+    {"/verify/validation_batch",           read_size,           AT(meta.validation_batch), NULL},
+    {"/verify/curvature/batch",            read_size,           AT(meta.curvature_batch), NULL},
+    {"/verify/curvature/batch_norm",       read_choice,         AT(meta.curvature_batch_norm), curvature_batch_norms},
+    {"/verify/curvature/dropout",          read_choice,         AT(meta.curvature_dropout), curvature_dropouts},
+    {"/compare/validation_batch",          read_size,           AT(meta.validation_batch), NULL},
+    {"/compare/curvature/batch",           read_size,           AT(meta.curvature_batch), NULL},
+    {"/compare/curvature/kind",            read_choice,         AT(meta.curvature_kind), curvatures},
+    {"/compare/curvature/batch_norm",      read_choice,         AT(meta.curvature_batch_norm), curvature_batch_norms},
+    {"/compare/curvature/dropout",         read_choice,         AT(meta.curvature_dropout), curvature_dropouts},
+    {"/compare/reference/max_parameters",  read_size,           AT(compare.max_parameters), NULL},
+    {"/compare/reference/max_products",    read_unsigned,       AT(compare.max_products), NULL},
+    {"/compare/reference/target_residual", read_double,         AT(compare.target_residual), NULL},
     {"/evaluation/every_steps",            read_size,           AT(evaluation_every), NULL},
     {"/evaluation/every_updates",          read_size,           AT(evaluation_every), NULL},
     {"/seed",                              read_unsigned,       AT(seed), NULL},
@@ -286,68 +316,73 @@ static const struct binding bindings[] = {
 };
 /* clang-format on */
 
+/* Whether all is there without which the engine can't begin. */
+static bool is_resolved(const struct iml_trainer_options *options)
+{
+    const struct iml_meta_options *meta = &options->meta;
+    if (!options->kind || !options->data.set || !options->threads) return false;
+    if (options->kind == iml_trainer_kind_find("verify")) return meta->curvature_batch > 0;
+    if (options->kind == iml_trainer_kind_find("compare")) return options->compare.count > 0;
+    const bool needs_meta = options->kind == iml_trainer_kind_find("iml");
+    return options->inner.optimizer.kind &&
+           (!needs_meta || (meta->knowledge.kind && meta->optimizer.kind && meta->solver.kind));
+}
+
+/* What a table binds of the object at a pointer of the job, into `base`. A field that is not there
+ * is outside its `when`: the algorithm doesn't look at it. */
+static enum iml_code read_table(const json_t *object, const char *pointer,
+                                const struct binding *table, size_t count, void *base,
+                                struct iml_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = imld_json_at(object, table[i].pointer);
+        if (!value || table[i].read(value, &table[i], (char *)base + table[i].offset)) continue;
+        (void)iml_error_set(error, IML_ERROR_DATA, "the job's value is not one this program knows");
+        iml_error_where(error, "%s%s", pointer, table[i].pointer);
+        return IML_ERROR_DATA;
+    }
+    return IML_OK;
+}
+
+static enum iml_code read_solver(const json_t *object, const char *pointer,
+                                 struct iml_solver_options *solver, struct iml_error *error)
+{
+    return read_table(object, pointer, solver_bindings,
+                      sizeof solver_bindings / sizeof solver_bindings[0], solver, error);
+}
+
+static enum iml_code read_compared(const json_t *spec, struct iml_compare_options *compare,
+                                   struct iml_error *error)
+{
+    const json_t *list = imld_json_at(spec, "/compare/solvers");
+    enum iml_code code = IML_OK;
+    for (size_t i = 0; i < json_array_size(list) && code == IML_OK; i++) {
+        char pointer[64];
+        const json_t *item = json_array_get(list, i);
+        (void)snprintf(pointer, sizeof pointer, "/compare/solvers/%zu", i);
+        struct iml_compared compared = {.name = json_string_value(json_object_get(item, "name"))};
+        code = read_solver(item, pointer, &compared.solver, error);
+        if (code != IML_OK) return code;
+        if (i < IML_COMPARED_MAX && compared.name && compared.solver.kind) {
+            compare->solvers[compare->count++] = compared;
+            continue;
+        }
+        code = iml_error_set(error, IML_ERROR_DATA, "the solver is not one this program knows");
+        iml_error_where(error, "%s", pointer);
+    }
+    return code;
+}
+
 enum iml_code imld_plan_options(const json_t *spec, struct iml_trainer_options *options,
                                 struct iml_error *error)
 {
     *options = (struct iml_trainer_options){.meta.knowledge.clamp_high = HUGE_VAL};
-    for (size_t i = 0; i < sizeof bindings / sizeof bindings[0]; i++) {
-        const json_t *value = imld_json_at(spec, bindings[i].pointer);
-        if (!value) continue; /* outside its `when`: the algorithm doesn't look at it */
-        if (bindings[i].read(value, &bindings[i], (char *)options + bindings[i].offset)) continue;
-        (void)iml_error_set(error, IML_ERROR_DATA, "the job's value is not one this program knows");
-        iml_error_where(error, "%s", bindings[i].pointer);
-        return IML_ERROR_DATA;
-    }
-    const bool needs_meta = options->kind == iml_trainer_kind_find("iml");
-    if (options->kind && options->data.set && options->inner.optimizer.kind && options->threads &&
-        (!needs_meta || (options->meta.knowledge.kind && options->meta.optimizer.kind &&
-                         options->meta.solver.kind)))
-        return IML_OK;
+    enum iml_code code =
+        read_table(spec, "", bindings, sizeof bindings / sizeof bindings[0], options, error);
+    if (code == IML_OK)
+        code = read_solver(imld_json_at(spec, "/meta/solver"), "/meta/solver",
+                           &options->meta.solver, error);
+    if (code == IML_OK) code = read_compared(spec, &options->compare, error);
+    if (code != IML_OK || is_resolved(options)) return code;
     return iml_error_set(error, IML_ERROR_DATA, "the job is not a resolved one");
-}
-
-/* A bound of iml_registry_bytes that is known before anything is allocated: θ, λ, the moments and
- * the warm vector of the solver lie in these parts, which hold as much again for gradients (part
- * "parameters": θ and one vector of its size, which stands for the warm one). */
-static bool state_bytes(const struct iml_plan *plan, size_t *bytes)
-{
-    static const char *const parts[] = {"parameters", "optimizer", "knowledge"};
-    bool fits = true;
-    *bytes = 0;
-    for (size_t i = 0; i < plan->count; i++)
-        for (size_t j = 0; j < sizeof parts / sizeof parts[0]; j++)
-            if (strcmp(plan->parts[i].name, parts[j]) == 0)
-                fits = fits && iml_size_add(*bytes, plan->parts[i].bytes, bytes);
-    return fits;
-}
-
-enum iml_code imld_plan_memory(const struct iml_trainer_options *options,
-                               const struct iml_set_facts *facts, struct iml_plan *plan,
-                               struct iml_error *error)
-{
-    const enum iml_code code = iml_trainer_plan(options, facts, plan, error);
-    if (code != IML_OK) return code;
-    size_t state = 0;
-    size_t both = 0;
-    if (plan->count == IML_PARTS_MAX || !state_bytes(plan, &state) ||
-        !iml_size_multiply(state, 2, &both) ||
-        !iml_size_add(plan->total_bytes, both, &plan->total_bytes))
-        return iml_error_set(error, IML_ERROR_MEMORY, "the planned memory does not fit a size_t");
-    plan->parts[plan->count++] = (struct iml_plan_part){.name = "checkpoints", .bytes = both};
-    return IML_OK;
-}
-
-json_t *imld_plan_json(const struct iml_plan *plan)
-{
-    json_t *parts = json_object();
-    for (size_t i = 0; i < plan->count; i++) {
-        const char *name = plan->parts[i].name; /* one name may come in two arenas */
-        const json_int_t before = json_integer_value(json_object_get(parts, name));
-        if (json_object_set_new(parts, name,
-                                json_integer(before + (json_int_t)plan->parts[i].bytes)) != 0) {
-            json_decref(parts);
-            return NULL;
-        }
-    }
-    return json_pack("{s:I, s:o}", "total_bytes", (json_int_t)plan->total_bytes, "parts", parts);
 }

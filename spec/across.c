@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spec/fields.h"
 #include "spec/pointer.h"
 #include "spec/synthetic.h"
 
@@ -65,6 +66,10 @@ static void check_batches(const struct across *a)
         {"/inner/batch", "/data/train"},
         {"/meta/curvature/batch", "/data/train"},
         {"/meta/validation_batch", "/data/validation"},
+        {"/compare/curvature/batch", "/data/train"},
+        {"/compare/validation_batch", "/data/validation"},
+        {"/verify/curvature/batch", "/data/train"},
+        {"/verify/validation_batch", "/data/validation"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         double batch = 0, images = 0;
@@ -129,21 +134,61 @@ static void check_clamp(const struct across *a)
 }
 
 /* What only one form of a solver has. */
-static void check_solver(const struct across *a)
+static void check_one_solver(const struct across *a, const char *section)
 {
-    const char *const precondition =
-        json_string_value(imld_json_at(a->spec, "/meta/solver/precondition"));
+    char pointer[IMLD_POINTER_BYTES];
+    const json_t *const solver = imld_json_at(a->spec, section);
+    const char *const precondition = json_string_value(json_object_get(solver, "precondition"));
     if (!precondition) return;
     const bool is_preconditioned = strcmp(precondition, "l2") == 0;
-    const char *const kind = json_string_value(imld_json_at(a->spec, "/meta/solver/kind"));
-    double step_size = 0;
-    if (is_preconditioned && json_is_false(imld_json_at(a->spec, "/meta/solver/scale")))
-        imld_problems_add(a->problems, "/meta/solver/scale",
+    const char *const kind = json_string_value(json_object_get(solver, "kind"));
+    const json_t *const step_size = json_object_get(solver, "step_size");
+    imld_pointer_join(pointer, section, "scale");
+    if (is_preconditioned && json_is_false(json_object_get(solver, "scale")))
+        imld_problems_add(a->problems, pointer,
                           "found false; with precondition l2 there is no factor to leave out");
-    if (!is_preconditioned && kind && strcmp(kind, "cg") == 0 &&
-        number_at(a->spec, "/meta/solver/step_size", &step_size))
-        imld_problems_add(a->problems, "/meta/solver/step_size",
-                          "found %g; cg has a step size only with precondition l2", step_size);
+    imld_pointer_join(pointer, section, "step_size");
+    if (!is_preconditioned && kind && strcmp(kind, "cg") == 0 && json_is_number(step_size))
+        imld_problems_add(a->problems, pointer,
+                          "found %g; cg has a step size only with precondition l2",
+                          json_number_value(step_size));
+}
+
+static void check_solver(const struct across *a)
+{
+    check_one_solver(a, "/meta/solver");
+}
+
+static void check_compared(const struct across *a)
+{
+    const json_t *const solvers = imld_json_at(a->spec, "/compare/solvers");
+    for (size_t i = 0; i < json_array_size(solvers); i++) {
+        char pointer[IMLD_POINTER_BYTES], field[IMLD_POINTER_BYTES];
+        const char *const name =
+            json_string_value(json_object_get(json_array_get(solvers, i), "name"));
+        imld_pointer_item(pointer, "/compare/solvers", i);
+        check_one_solver(a, pointer);
+        imld_pointer_join(field, pointer, "name");
+        if (name && strcmp(name, "reference") == 0)
+            imld_problems_add(a->problems, field, "found \"reference\", which is the reference's");
+        for (size_t j = 0; name && j < i; j++) {
+            const char *const other =
+                json_string_value(json_object_get(json_array_get(solvers, j), "name"));
+            if (other && strcmp(name, other) == 0)
+                imld_problems_add(a->problems, field, "found \"%.64s\" a second time", name);
+        }
+    }
+}
+
+/* A report looks at a checkpoint. */
+static void check_report(const struct across *a)
+{
+    const char *const algorithm = json_string_value(json_object_get(a->spec, "algorithm"));
+    if (!algorithm || !(imld_algorithm_find(algorithm) & IMLD_REPORTS) ||
+        json_object_get(a->spec, "from"))
+        return;
+    imld_problems_add(a->problems, "/from", "missing; %s looks at another job's checkpoint",
+                      algorithm);
 }
 
 static void check_steps_of_until(const struct across *a, const char *section)
@@ -213,8 +258,8 @@ static void check_budgets(const struct across *a)
 }
 
 static void (*const rules[])(const struct across *) = {
-    check_images, check_batches, check_threads, check_priority, check_nesterov,
-    check_clamp,  check_solver,  check_until,   check_budgets,  check_synthetic,
+    check_images, check_batches, check_threads, check_priority,  check_nesterov, check_clamp,
+    check_solver, check_until,   check_budgets, check_synthetic, check_compared, check_report,
 };
 
 void imld_across_check(const json_t *spec, const struct imld_resolve_context *context,

@@ -1,6 +1,7 @@
 /* fields.c: the table of job fields, one row a field (DESIGN §4); see fields.h. */
 #include "spec/fields.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Bounds that several rows share. TINY and HUGE keep a value normal as float; BELOW_ONE is the last
@@ -16,14 +17,72 @@
 /* clang-format off */
 const struct imld_field imld_fields[] = {
     /* path, when, algorithms, type, default, minimum, maximum, items from … to, choices, unit, PATCH, help */
-    {"/algorithm", NULL, IMLD_ALL, IMLD_CHOICE, NULL, 0, 0, 0, 0, "supervised|iml", "", false,
-     "How the job trains: plain training of θ, or θ and λ together by implicit differentiation (MATH §1)."},
-    {"/checkpoint/best", NULL, IMLD_ALL, IMLD_METRIC, "@best", 0, 0, 0, 0, NULL, "", false,
+    {"/algorithm", NULL, IMLD_ALL, IMLD_CHOICE, NULL, 0, 0, 0, 0, "supervised|iml|verify|compare", "", false,
+     "What the job does: plain training of θ, or θ and λ together by implicit differentiation (MATH §1); or a report on a checkpoint: its derivatives checked in double, or solvers beside each other (MATH §5.7)."},
+    {"/checkpoint/best", NULL, IMLD_TRAINING, IMLD_METRIC, "@best", 0, 0, 0, 0, NULL, "", false,
      "The metric whose best evaluation, first of equals, is kept as checkpoint best and restored at the end (DESIGN §5)."},
+    {"/checkpoint/best", NULL, IMLD_COMPARE, IMLD_METRIC, "\"compare/best_cosine\"", 0, 0, 0, 0, NULL, "", false,
+     "What the job's result shows: the one evaluation that ends the report (MATH §5.7)."},
+    {"/checkpoint/best", NULL, IMLD_VERIFY, IMLD_METRIC, "\"verify/passed\"", 0, 0, 0, 0, NULL, "", false,
+     "What the job's result shows: the one evaluation that ends the report (MATH §5.7)."},
     {"/checkpoint/every_seconds", NULL, IMLD_ALL, IMLD_NUMBER, "60", 0, 1e6, 0, 0, NULL, "seconds", false,
      "Time between two checkpoints; 0 writes one after every step (DESIGN §6)."},
     {"/checkpoint/keep", NULL, IMLD_ALL, IMLD_INTEGER, "3", 1, 1000, 0, 0, NULL, "checkpoints", false,
      "How many of the newest checkpoints stay beside best and last (DESIGN §6)."},
+    {"/compare/curvature/batch", NULL, IMLD_COMPARE, IMLD_INTEGER, "@curvature_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
+     "Training images at which the loss is linearized; 500 by default, at most data.train (MATH §1)."},
+    {"/compare/curvature/batch_norm", NULL, IMLD_COMPARE, IMLD_CHOICE, "\"batch\"", 0, 0, 0, 0, "batch|running", "", false,
+     "Batch norm in the linearized loss: by the curvature batch's own means, as in training, or by running statistics; no matter without model.batch_norm (MATH §2)."},
+    {"/compare/curvature/dropout", NULL, IMLD_COMPARE, IMLD_CHOICE, "\"off\"", 0, 0, 0, 0, "off|fixed", "", false,
+     "Dropout in the linearized loss: none, or one mask, the same in all products (MATH §2)."},
+    {"/compare/curvature/kind", NULL, IMLD_COMPARE, IMLD_CHOICE, "\"hessian\"", 0, 0, 0, 0, "hessian|gauss_newton", "", false,
+     "The matrix that the solver inverts: the Hessian of the regularized training loss, or its Gauss–Newton matrix, which is positive semidefinite (MATH §2)."},
+    {"/compare/reference/max_parameters", NULL, IMLD_COMPARE, IMLD_INTEGER, "2048", 1, EXACT_MAX, 0, 0, NULL, "parameters", false,
+     "Nets with at most so many are compared with solver exact, whose time grows with the third power of them and whose H takes parameters² × 8 bytes; larger ones with minres (MATH §5.4)."},
+    {"/compare/reference/max_products", NULL, IMLD_COMPARE, IMLD_INTEGER, "1000", 1, 10000, 0, 0, NULL, "products", false,
+     "Products of the reference by minres at most; the residual that it reached is stated (MATH §5.4)."},
+    {"/compare/reference/target_residual", NULL, IMLD_COMPARE, IMLD_NUMBER, "1e-6", 0, 1, 0, 0, NULL, "", false,
+     "‖v − Hq‖/‖v‖ at which the reference by minres ends (MATH §5.4)."},
+    {"/compare/solvers", NULL, IMLD_COMPARE, IMLD_OBJECTS, NULL, 0, 0, 1, 16, NULL, "solvers", false,
+     "The solvers that are set beside each other, each with the fields of meta.solver and a name (MATH §5.7)."},
+    {"/compare/solvers/-/damping", "kind=cg|exact|minres|neumann", IMLD_COMPARE, IMLD_NUMBER, "0", 0, HUGE, 0, 0, NULL, "", false,
+     "δ: the solver inverts H + δI (MATH §4)."},
+    {"/compare/solvers/-/damping", "kind=nystrom", IMLD_COMPARE, IMLD_NUMBER, "1e-2", TINY, HUGE, 0, 0, NULL, "", false,
+     "ρ of (CB⁺Cᵀ + ρI)⁻¹v, in place of what the r columns leave out of H; never 0 (MATH §4)."},
+    {"/compare/solvers/-/kind", NULL, IMLD_COMPARE, IMLD_CHOICE, "\"neumann\"", 0, 0, 0, 0, "identity|neumann|cg|minres|nystrom|exact|auto", "", false,
+     "How q ≈ H⁻¹v is estimated from products with H (MATH §4)."},
+    {"/compare/solvers/-/max_parameters", "kind=exact", IMLD_COMPARE, IMLD_INTEGER, "16384", 1, EXACT_MAX, 0, 0, NULL, "parameters", false,
+     "A net with more is refused with the bytes that H and its factors would take; 16384 are about 2 GiB (MATH §4)."},
+    {"/compare/solvers/-/max_products", "kind=auto", IMLD_COMPARE, IMLD_INTEGER, "100", 1, 10000, 0, 0, NULL, "products", false,
+     "Products with H at most; the solve ends earlier at target_residual (MATH §4)."},
+    {"/compare/solvers/-/name", NULL, IMLD_COMPARE, IMLD_TEXT, NULL, 1, 64, 0, 0, NULL, "characters", false,
+     "What the report calls this estimate; no two the same (MATH §5.7)."},
+    {"/compare/solvers/-/precondition", "kind=cg", IMLD_COMPARE, IMLD_CHOICE, "\"none\"", 0, 0, 0, 0, "none|l2", "", false,
+     "l2: the iterations run in M⁻¹H with M = μ̂I + D, D the diagonal that knowledge and damping add to H (MATH §4)."},
+    {"/compare/solvers/-/precondition", "kind=neumann", IMLD_COMPARE, IMLD_CHOICE, "\"none\"", 0, 0, 0, 0, "none|l2", "", false,
+     "l2: the series runs in M⁻¹H with M = μ̂I + D, which a growing e^λ can't make diverge (MATH §4)."},
+    {"/compare/solvers/-/rank", "kind=nystrom", IMLD_COMPARE, IMLD_INTEGER, "10", 1, 10000, 0, 0, NULL, "products", false,
+     "r: columns of H that stand for it, one product each, drawn from seed; costs r × parameters of memory (MATH §4)."},
+    {"/compare/solvers/-/reorthogonalize", "kind=auto", IMLD_COMPARE, IMLD_BOOLEAN, "true", 0, 0, 0, 0, NULL, "", false,
+     "Keeps all Lanczos vectors and makes each new one orthogonal to them; costs max_products × parameters of memory (MATH §4)."},
+    {"/compare/solvers/-/reorthogonalize", "kind=cg|minres", IMLD_COMPARE, IMLD_BOOLEAN, "false", 0, 0, 0, 0, NULL, "", false,
+     "Keeps all residuals, or Lanczos vectors of minres, and makes each new one orthogonal to them; costs terms × parameters of memory (MATH §4)."},
+    {"/compare/solvers/-/scale", "kind=neumann", IMLD_COMPARE, IMLD_BOOLEAN, "true", 0, 0, 0, 0, NULL, "", false,
+     "true: q = α Σ (I − αH)ᵏ v, an estimate of H⁻¹v; false: the sum without its factor α, which is H⁻¹v/α in size (MATH §4)."},
+    {"/compare/solvers/-/step_size", "kind=cg", IMLD_COMPARE, IMLD_STEP_SIZE, "\"auto\"", TINY, HUGE, 0, 0, NULL, "", false,
+     "1/μ̂ of the preconditioner M = μ̂I + D; auto: μ̂ from a warm-started power iteration; a number needs precondition l2 (MATH §4)."},
+    {"/compare/solvers/-/step_size", "kind=neumann", IMLD_COMPARE, IMLD_STEP_SIZE, "\"auto\"", TINY, HUGE, 0, 0, NULL, "", false,
+     "α of q = α Σ (I − αH)ᵏ v; auto: 1/μ̂ from a warm-started power iteration (MATH §4)."},
+    {"/compare/solvers/-/target_residual", "kind=auto", IMLD_COMPARE, IMLD_NUMBER, "0.01", 0, 1, 0, 0, NULL, "", false,
+     "‖v − Hq‖/‖v‖ at which the solve ends; 0: the solver's own 1e-14 (MATH §4)."},
+    {"/compare/solvers/-/target_residual", "kind=cg|minres", IMLD_COMPARE, IMLD_NUMBER, "0", 0, 1, 0, 0, NULL, "", false,
+     "‖v − Hq‖/‖v‖ at which the solve ends; 0: the solver's own 1e-14 (MATH §4)."},
+    {"/compare/solvers/-/terms", "kind=cg|minres", IMLD_COMPARE, IMLD_INTEGER, "10", 1, 10000, 0, 0, NULL, "products", false,
+     "K: iterations at most, one product with H each (MATH §4)."},
+    {"/compare/solvers/-/terms", "kind=neumann", IMLD_COMPARE, IMLD_INTEGER, "3", 0, 10000, 0, 0, NULL, "products", false,
+     "K: products with H; the series then has K + 1 summands (MATH §4)."},
+    {"/compare/validation_batch", NULL, IMLD_COMPARE, IMLD_INTEGER, "@validation_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
+     "Validation images of the loss that v is the gradient of; 500 by default, at most data.validation (MATH §1)."},
     {"/data/pixels", "!synthetic", IMLD_ALL, IMLD_CHOICE, "\"standardized\"", 0, 0, 0, 0, "standardized|symmetric|unit", "", false,
      "Scale of the inputs: by mean and deviation of each channel over the job's training images, byte·2/255 − 1, or byte/255 (DESIGN §4)."},
     {"/data/set", NULL, IMLD_ALL, IMLD_SET_NAME, NULL, 1, 63, 0, 0, NULL, "", false,
@@ -92,27 +151,27 @@ const struct imld_field imld_fields[] = {
      "The look is taken at the first update and at each whose number is a multiple of this (MATH §5)."},
     {"/diagnostics/variance/pairs", NULL, IMLD_IML, IMLD_INTEGER, "4", 2, 64, 0, 0, NULL, "pairs", false,
      "r: pairs of a curvature and a validation batch, the update's own among them; each further one takes a solve (MATH §5.3)."},
-    {"/early_stopping", NULL, IMLD_ALL, IMLD_OBJECTS, "[]", 0, 0, 0, 16, NULL, "rules", true,
+    {"/early_stopping", NULL, IMLD_TRAINING, IMLD_OBJECTS, "[]", 0, 0, 0, 16, NULL, "rules", true,
      "Stop rules, asked after each evaluation; divergence is always on and not listed (DESIGN §5)."},
-    {"/early_stopping/-/drop", "rule=forgetting", IMLD_ALL, IMLD_NUMBER, "0.05", 0, HUGE, 0, 0, NULL, "", true,
+    {"/early_stopping/-/drop", "rule=forgetting", IMLD_TRAINING, IMLD_NUMBER, "0.05", 0, HUGE, 0, 0, NULL, "", true,
      "An evaluation counts as fallen when it is worse than the best by more than this (DESIGN §5)."},
-    {"/early_stopping/-/evaluations", "rule=forgetting", IMLD_ALL, IMLD_INTEGER, "3", 1, 1e6, 0, 0, NULL, "evaluations", true,
+    {"/early_stopping/-/evaluations", "rule=forgetting", IMLD_TRAINING, IMLD_INTEGER, "3", 1, 1e6, 0, 0, NULL, "evaluations", true,
      "Fallen evaluations in a row, at least, with which the rule fires (DESIGN §5)."},
-    {"/early_stopping/-/evaluations", "rule=patience", IMLD_ALL, IMLD_INTEGER, "20", 1, 1e6, 0, 0, NULL, "evaluations", true,
+    {"/early_stopping/-/evaluations", "rule=patience", IMLD_TRAINING, IMLD_INTEGER, "20", 1, 1e6, 0, 0, NULL, "evaluations", true,
      "Evaluations without improvement after which the rule fires (DESIGN §5)."},
-    {"/early_stopping/-/metric", "rule=forgetting|patience|target", IMLD_ALL, IMLD_METRIC, "\"validation/accuracy\"", 0, 0, 0, 0, NULL, "", true,
+    {"/early_stopping/-/metric", "rule=forgetting|patience|target", IMLD_TRAINING, IMLD_METRIC, "\"validation/accuracy\"", 0, 0, 0, 0, NULL, "", true,
      "The metric that the rule watches; its better direction is that of the metric table (DESIGN §5)."},
-    {"/early_stopping/-/min_delta", "rule=patience", IMLD_ALL, IMLD_NUMBER, "0", 0, HUGE, 0, 0, NULL, "", true,
+    {"/early_stopping/-/min_delta", "rule=patience", IMLD_TRAINING, IMLD_NUMBER, "0", 0, HUGE, 0, 0, NULL, "", true,
      "A value counts as improvement when it is better than the best so far by more than this (DESIGN §5)."},
-    {"/early_stopping/-/rule", NULL, IMLD_ALL, IMLD_CHOICE, NULL, 0, 0, 0, 0, "patience|target|budget|forgetting", "", true,
+    {"/early_stopping/-/rule", NULL, IMLD_TRAINING, IMLD_CHOICE, NULL, 0, 0, 0, 0, "patience|target|budget|forgetting", "", true,
      "patience: no improvement for a while; target: a value is reached; budget: seconds or steps are used up; forgetting: lastingly below the best (DESIGN §5)."},
-    {"/early_stopping/-/seconds", "rule=budget", IMLD_ALL, IMLD_NUMBER, "", 0.001, COUNT_MAX, 0, 0, NULL, "seconds", true,
+    {"/early_stopping/-/seconds", "rule=budget", IMLD_TRAINING, IMLD_NUMBER, "", 0.001, COUNT_MAX, 0, 0, NULL, "seconds", true,
      "Running time after which the rule fires; such a job is outside the promise of the same bits (DESIGN §5)."},
-    {"/early_stopping/-/steps", "rule=budget", IMLD_ALL, IMLD_INTEGER, "", 1, COUNT_MAX, 0, 0, NULL, "steps", true,
+    {"/early_stopping/-/steps", "rule=budget", IMLD_TRAINING, IMLD_INTEGER, "", 1, COUNT_MAX, 0, 0, NULL, "steps", true,
      "Inner steps after which the rule fires (DESIGN §5)."},
-    {"/early_stopping/-/steps", "rule=forgetting", IMLD_ALL, IMLD_INTEGER, "300", 0, COUNT_MAX, 0, 0, NULL, "steps", true,
+    {"/early_stopping/-/steps", "rule=forgetting", IMLD_TRAINING, IMLD_INTEGER, "300", 0, COUNT_MAX, 0, 0, NULL, "steps", true,
      "Inner steps from the first to the last of the fallen evaluations, at least, with which the rule fires; a spike of Adam's own lasts some 150 (DESIGN §5)."},
-    {"/early_stopping/-/value", "rule=target", IMLD_ALL, IMLD_NUMBER, NULL, -HUGE, HUGE, 0, 0, NULL, "", true,
+    {"/early_stopping/-/value", "rule=target", IMLD_TRAINING, IMLD_NUMBER, NULL, -HUGE, HUGE, 0, 0, NULL, "", true,
      "The rule fires at the first evaluation that is at least as good as this (DESIGN §5)."},
     {"/evaluation/every_steps", NULL, IMLD_SUPERVISED, IMLD_INTEGER, "100", 1, COUNT_MAX, 0, 0, NULL, "steps", false,
      "Steps between two evaluations on all of validation and test (DESIGN §4)."},
@@ -130,25 +189,25 @@ const struct imld_field imld_fields[] = {
      "Seed of that job's split, filled in at submission (DESIGN §4)."},
     {"/from/step", NULL, IMLD_ALL, IMLD_INTEGER, "", 0, 1e15, 0, 0, NULL, "steps", false,
      "Step of the checkpoint, filled in at submission; this job counts its own steps from 0 (DESIGN §4)."},
-    {"/inner/batch", NULL, IMLD_ALL, IMLD_INTEGER, "@inner_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
+    {"/inner/batch", NULL, IMLD_TRAINING, IMLD_INTEGER, "@inner_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
      "Images of a training step; 128 by default, at most data.train (MATH §6)."},
-    {"/inner/optimizer/beta1", "kind=adam", IMLD_ALL, IMLD_NUMBER, "0.9", 0, BELOW_ONE, 0, 0, NULL, "", false,
+    {"/inner/optimizer/beta1", "kind=adam", IMLD_TRAINING, IMLD_NUMBER, "0.9", 0, BELOW_ONE, 0, 0, NULL, "", false,
      "Decay of Adam's mean of gradients (MATH §1)."},
-    {"/inner/optimizer/beta2", "kind=adam", IMLD_ALL, IMLD_NUMBER, "0.999", 0, BELOW_ONE, 0, 0, NULL, "", false,
+    {"/inner/optimizer/beta2", "kind=adam", IMLD_TRAINING, IMLD_NUMBER, "0.999", 0, BELOW_ONE, 0, 0, NULL, "", false,
      "Decay of Adam's mean of squared gradients (MATH §1)."},
-    {"/inner/optimizer/epsilon", "kind=adam|rmsprop", IMLD_ALL, IMLD_NUMBER, "1e-8", TINY, HUGE, 0, 0, NULL, "", false,
+    {"/inner/optimizer/epsilon", "kind=adam|rmsprop", IMLD_TRAINING, IMLD_NUMBER, "1e-8", TINY, HUGE, 0, 0, NULL, "", false,
      "ε, added outside the root (MATH §1)."},
-    {"/inner/optimizer/kind", NULL, IMLD_ALL, IMLD_CHOICE, "\"adam\"", 0, 0, 0, 0, "sgd|adam|rmsprop", "", false,
+    {"/inner/optimizer/kind", NULL, IMLD_TRAINING, IMLD_CHOICE, "\"adam\"", 0, 0, 0, 0, "sgd|adam|rmsprop", "", false,
      "The update rule of θ, as PyTorch publishes it (MATH §1)."},
-    {"/inner/optimizer/learning_rate", "kind=adam|rmsprop", IMLD_ALL, IMLD_NUMBER, "1e-3", 0, HUGE, 0, 0, NULL, "", false,
+    {"/inner/optimizer/learning_rate", "kind=adam|rmsprop", IMLD_TRAINING, IMLD_NUMBER, "1e-3", 0, HUGE, 0, 0, NULL, "", false,
      "Step length of θ (MATH §1)."},
-    {"/inner/optimizer/learning_rate", "kind=sgd", IMLD_ALL, IMLD_NUMBER, "0.1", 0, HUGE, 0, 0, NULL, "", false,
+    {"/inner/optimizer/learning_rate", "kind=sgd", IMLD_TRAINING, IMLD_NUMBER, "0.1", 0, HUGE, 0, 0, NULL, "", false,
      "Step length of θ (MATH §1)."},
-    {"/inner/optimizer/momentum", "kind=sgd", IMLD_ALL, IMLD_NUMBER, "0", 0, BELOW_ONE, 0, 0, NULL, "", false,
+    {"/inner/optimizer/momentum", "kind=sgd", IMLD_TRAINING, IMLD_NUMBER, "0", 0, BELOW_ONE, 0, 0, NULL, "", false,
      "Share of the last step that the next one keeps; 0 for none (MATH §1)."},
-    {"/inner/optimizer/nesterov", "kind=sgd", IMLD_ALL, IMLD_BOOLEAN, "false", 0, 0, 0, 0, NULL, "", false,
+    {"/inner/optimizer/nesterov", "kind=sgd", IMLD_TRAINING, IMLD_BOOLEAN, "false", 0, 0, 0, 0, NULL, "", false,
      "Nesterov's form of momentum; needs a momentum above 0 (MATH §1)."},
-    {"/inner/optimizer/rho", "kind=rmsprop", IMLD_ALL, IMLD_NUMBER, "0.99", 0, BELOW_ONE, 0, 0, NULL, "", false,
+    {"/inner/optimizer/rho", "kind=rmsprop", IMLD_TRAINING, IMLD_NUMBER, "0.99", 0, BELOW_ONE, 0, 0, NULL, "", false,
      "Decay of RMSprop's mean of squared gradients (MATH §1)."},
     {"/inner/steps", NULL, IMLD_SUPERVISED, IMLD_INTEGER, "4000", 1, COUNT_MAX, 0, 0, NULL, "steps", false,
      "Training steps in all (DESIGN §4)."},
@@ -182,6 +241,10 @@ const struct imld_field imld_fields[] = {
      "Warm-up does not end before this many steps (MATH §6)."},
     {"/inner/warmup/until/relative", NULL, IMLD_IML, IMLD_BOOLEAN, "false", 0, 0, 0, 0, NULL, "", false,
      "gradient_norm is a share of the norm at step 0 instead of a norm (MATH §6)."},
+    {"/knowledge/initial", "kind=l2_per_layer|l2_per_parameter", IMLD_REPORTS, IMLD_NUMBER, "1e-4", TINY, HUGE, 0, 0, NULL, "", false,
+     "Each coefficient e^λ, unless from brings λ (MATH §3)."},
+    {"/knowledge/kind", NULL, IMLD_REPORTS, IMLD_CHOICE, "\"none\"", 0, 0, 0, 0, "none|l2_per_parameter|l2_per_layer", "", false,
+     "How λ enters the training loss; taken from the job that from names, where that has a λ; compare needs one (MATH §3)."},
     {"/meta/curvature/batch", NULL, IMLD_IML, IMLD_INTEGER, "@curvature_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
      "Training images at which the loss is linearized; 500 by default, at most data.train (MATH §1)."},
     {"/meta/curvature/batch_norm", NULL, IMLD_IML, IMLD_CHOICE, "\"batch\"", 0, 0, 0, 0, "batch|running", "", false,
@@ -300,6 +363,14 @@ const struct imld_field imld_fields[] = {
      "Key of all that is drawn: split, weights, order of images; with from, of what is drawn from there on (DESIGN §3)."},
     {"/tags", NULL, IMLD_ALL, IMLD_TEXTS, "[]", 1, 64, 0, 32, NULL, "characters", true,
      "Words to find the job by; each at most 64 characters (DESIGN §4)."},
+    {"/verify/curvature/batch", NULL, IMLD_VERIFY, IMLD_INTEGER, "@curvature_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
+     "Training images at which the loss is linearized; 500 by default, at most data.train (MATH §1)."},
+    {"/verify/curvature/batch_norm", NULL, IMLD_VERIFY, IMLD_CHOICE, "\"batch\"", 0, 0, 0, 0, "batch|running", "", false,
+     "Batch norm in the linearized loss: by the curvature batch's own means, as in training, or by running statistics; no matter without model.batch_norm (MATH §2)."},
+    {"/verify/curvature/dropout", NULL, IMLD_VERIFY, IMLD_CHOICE, "\"off\"", 0, 0, 0, 0, "off|fixed", "", false,
+     "Dropout in the linearized loss: none, or one mask, the same in all products (MATH §2)."},
+    {"/verify/validation_batch", NULL, IMLD_VERIFY, IMLD_INTEGER, "@validation_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
+     "Validation images of the loss that v is the gradient of; 500 by default, at most data.validation (MATH §1)."},
 };
 /* clang-format on */
 
@@ -318,21 +389,26 @@ const char *imld_field_type_name(enum imld_field_type type)
     return type_names[type];
 }
 
-static const char *const algorithm_texts[IMLD_ALL + 1] = {
-    [0] = "",
-    [IMLD_SUPERVISED] = "supervised",
-    [IMLD_IML] = "iml",
-    [IMLD_ALL] = "supervised|iml",
-};
+/* In the order of their bits. */
+static const char *const algorithm_names[] = {"supervised", "iml", "verify", "compare"};
+enum { ALGORITHMS = sizeof algorithm_names / sizeof algorithm_names[0] };
+_Static_assert(IMLD_ALL == (1U << ALGORITHMS) - 1, "a name for each algorithm");
 
 unsigned imld_algorithm_find(const char *name)
 {
-    if (strcmp(name, algorithm_texts[IMLD_SUPERVISED]) == 0) return IMLD_SUPERVISED;
-    if (strcmp(name, algorithm_texts[IMLD_IML]) == 0) return IMLD_IML;
+    for (unsigned i = 0; i < ALGORITHMS; i++)
+        if (strcmp(name, algorithm_names[i]) == 0) return 1U << i;
     return 0;
 }
 
-const char *imld_algorithms_text(unsigned algorithms)
+const char *imld_algorithms_text(unsigned algorithms, char text[IMLD_ALGORITHMS_BYTES])
 {
-    return algorithm_texts[algorithms & IMLD_ALL];
+    size_t length = 0;
+    text[0] = '\0';
+    for (unsigned i = 0; i < ALGORITHMS; i++) {
+        if (!(algorithms & 1U << i)) continue;
+        length += (size_t)snprintf(text + length, IMLD_ALGORITHMS_BYTES - length, "%s%s",
+                                   length > 0 ? "|" : "", algorithm_names[i]);
+    }
+    return text;
 }

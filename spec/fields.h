@@ -26,7 +26,15 @@ enum imld_field_type {
 };
 
 /* Algorithms, as a set. */
-enum imld_algorithms { IMLD_SUPERVISED = 1, IMLD_IML = 2, IMLD_ALL = 3 };
+enum imld_algorithms {
+    IMLD_SUPERVISED = 1,
+    IMLD_IML = 2,
+    IMLD_VERIFY = 4,
+    IMLD_COMPARE = 8,
+    IMLD_TRAINING = IMLD_SUPERVISED | IMLD_IML,
+    IMLD_REPORTS = IMLD_VERIFY | IMLD_COMPARE, /* on a checkpoint (MATH §5.7) */
+    IMLD_ALL = IMLD_TRAINING | IMLD_REPORTS
+};
 
 /* The deepest nesting of a job document. */
 #define IMLD_NESTING_MAX 32
@@ -56,7 +64,8 @@ const char *imld_field_type_name(enum imld_field_type type);
 /* The set of the one algorithm of that name; 0: unknown. */
 unsigned imld_algorithm_find(const char *name);
 
-/* "supervised|iml" for a set; in the form of `choices`. */
-const char *imld_algorithms_text(unsigned algorithms);
+/* "supervised|iml" for a set, in the form of `choices`; returns text. */
+#define IMLD_ALGORITHMS_BYTES 64
+const char *imld_algorithms_text(unsigned algorithms, char text[IMLD_ALGORITHMS_BYTES]);
 
 #endif

@@ -46,6 +46,32 @@ static bool put_section(json_t *whole, const char *name, const struct imld_origi
     return brought && json_object_set_new(whole, name, brought) == 0;
 }
 
+/* The kind and start of a resolved job's λ; NULL: it has none. */
+static const json_t *knowledge_of(const json_t *spec)
+{
+    const json_t *own = imld_json_at(spec, "/meta/knowledge");
+    return own ? own : json_object_get(spec, "knowledge");
+}
+
+/* A report looks at the λ that the checkpoint has, unless the document names one. false: no memory.
+ */
+static bool put_knowledge(json_t *whole, const struct imld_origin_view *view)
+{
+    static const char *const names[] = {"kind", "initial"};
+    const char *algorithm = json_string_value(json_object_get(whole, "algorithm"));
+    const json_t *brought = knowledge_of(view->spec);
+    if (!brought || !algorithm || !(imld_algorithm_find(algorithm) & IMLD_REPORTS) ||
+        json_object_get(whole, "knowledge"))
+        return true;
+    json_t *knowledge = json_object();
+    bool holds = knowledge != NULL;
+    for (size_t i = 0; holds && i < sizeof names / sizeof names[0]; i++) {
+        json_t *value = json_object_get(brought, names[i]);
+        holds = !value || json_object_set(knowledge, names[i], value) == 0;
+    }
+    return json_object_set_new(whole, "knowledge", knowledge) == 0 && holds;
+}
+
 /* A fact of the checkpoint, which is taken; the document may say the same. false: no memory. */
 static bool put_fact(json_t *from, const char *name, json_t *fact, struct imld_problems *problems)
 {
@@ -72,6 +98,7 @@ static json_t *merge(const json_t *document, const struct imld_origin_view *view
     bool holds = whole != NULL;
     for (size_t i = 0; holds && i < sizeof sections / sizeof sections[0]; i++)
         holds = put_section(whole, sections[i], view, job, problems);
+    holds = holds && put_knowledge(whole, view);
     holds = holds && json_object_set(from, "checkpoint", checkpoint) == 0 &&
             put_fact(from, "sha256", json_string(view->sha256), problems) &&
             put_fact(from, "split_seed", split_seed_of(view->spec), problems) &&

@@ -38,6 +38,7 @@ static void add_default(struct imld_text *page, const struct imld_field *field)
 
 static void add_field(struct imld_text *page, const struct imld_field *field)
 {
+    char algorithms[IMLD_ALGORITHMS_BYTES];
     imld_text_printf(page, "## `%s`\n\n%s\n\n", field->path, field->help);
     if (field->when && field->when[0] == '!')
         imld_text_printf(page, "Only where `%s` is not given. ", field->when + 1);
@@ -49,7 +50,8 @@ static void add_field(struct imld_text *page, const struct imld_field *field)
     add_default(page, field);
     if (field->unit[0]) imld_text_printf(page, " Unit: %s.", field->unit);
     if (field->algorithms != IMLD_ALL)
-        imld_text_printf(page, " Algorithm: %s.", imld_algorithms_text(field->algorithms));
+        imld_text_printf(page, " Algorithm: %s.",
+                         imld_algorithms_text(field->algorithms, algorithms));
     if (field->is_patchable) imld_text_add(page, " `PATCH` may change it.");
     imld_text_add(page, "\n\n");
 }
@@ -74,10 +76,11 @@ static void metrics(struct imld_text *page)
                   "algorithms | meaning |\n| --- | --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < imld_metric_count; i++) {
         const struct imld_metric *const m = &imld_metrics[i];
+        char algorithms[IMLD_ALGORITHMS_BYTES];
         imld_text_printf(page, "| `%s` | %s | %s | %s | %s | ", m->name, m->unit,
                          imld_better_name(m->better), m->is_deterministic ? "yes" : "no",
                          m->is_evaluated ? "at evaluations" : "at updates");
-        cell(page, imld_algorithms_text(m->algorithms));
+        cell(page, imld_algorithms_text(m->algorithms, algorithms));
         imld_text_add(page, " | ");
         cell(page, m->help);
         imld_text_add(page, " |\n");

@@ -84,11 +84,13 @@ static void refuse_unused(const struct resolver *resolver, const struct imld_lev
                           const struct imld_group *group, const char *pointer)
 {
     const struct imld_field *const field = imld_row_of(resolver->algorithms, group->path);
+    char own[IMLD_ALGORITHMS_BYTES], others[IMLD_ALGORITHMS_BYTES];
     unsigned users = 0;
     for (size_t i = group->first; i < group->end; i++) users |= imld_fields[i].algorithms;
     if (!field)
         imld_problems_add(resolver->problems, pointer, "not used by algorithm %s; it is for %s",
-                          imld_algorithms_text(resolver->algorithms), imld_algorithms_text(users));
+                          imld_algorithms_text(resolver->algorithms, own),
+                          imld_algorithms_text(users, others));
     else if (field->when[0] == '!')
         imld_problems_add(resolver->problems, pointer,
                           "not used where %s is given: one of the two, not both", field->when + 1);
@@ -149,6 +151,8 @@ static json_t *resolve_field(struct resolver *resolver, const struct imld_level 
     if (!field || !is_certain || (resolver->is_patch && level->is_top)) return NULL;
     if (!field->fallback && resolver->has_origin && strcmp(field->path, "/data/set") == 0)
         return NULL; /* that job's, which /from failed to bring */
+    if (!field->fallback && (resolver->algorithms & ~field->algorithms))
+        return NULL; /* which algorithm it is, is not known: the others don't need it */
     if (!field->fallback) {
         imld_problems_add(resolver->problems, pointer, "missing; this field is required");
         return NULL;

@@ -51,8 +51,9 @@ static void set_default(json_t *object, const struct imld_field *field)
 static json_t *field_json(const struct imld_field *field)
 {
     json_t *const object = json_object();
+    char algorithms[IMLD_ALGORITHMS_BYTES];
     set(object, "path", json_string(field->path));
-    set(object, "algorithms", words(imld_algorithms_text(field->algorithms)));
+    set(object, "algorithms", words(imld_algorithms_text(field->algorithms, algorithms)));
     set(object, "when", field->when ? json_string(field->when) : json_null());
     set(object, "type", json_string(imld_field_type_name(field->type)));
     set_default(object, field);
@@ -73,12 +74,13 @@ static json_t *field_json(const struct imld_field *field)
 static json_t *metric_json(const struct imld_metric *metric)
 {
     json_t *const object = json_object();
+    char algorithms[IMLD_ALGORITHMS_BYTES];
     set(object, "name", json_string(metric->name));
     set(object, "unit", json_string(metric->unit));
     set(object, "better", json_string(imld_better_name(metric->better)));
     set(object, "deterministic", json_boolean(metric->is_deterministic));
     set(object, "at_evaluations", json_boolean(metric->is_evaluated));
-    set(object, "algorithms", words(imld_algorithms_text(metric->algorithms)));
+    set(object, "algorithms", words(imld_algorithms_text(metric->algorithms, algorithms)));
     set(object, "help", json_string(metric->help));
     return object;
 }

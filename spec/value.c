@@ -222,7 +222,9 @@ static json_t *check_texts(const struct check *check)
 
 static json_t *check_objects(const struct check *check)
 {
-    if (json_is_array(check->value) && json_array_size(check->value) <= check->field->items_maximum)
+    const size_t count = json_array_size(check->value);
+    if (json_is_array(check->value) && count >= check->field->items_minimum &&
+        count <= check->field->items_maximum)
         return json_array();
     return refuse(check, "");
 }

@@ -42,7 +42,8 @@ static struct iml_solver_options reference_of(const struct iml_trainer *self)
     const struct iml_compare_options *options = &self->options.compare;
     if (iml_net_parameters(self->net) <= options->max_parameters)
         return (struct iml_solver_options){.kind = iml_solver_kind_find("exact"),
-                                           .max_parameters = options->max_parameters};
+                                           .max_parameters = options->max_parameters,
+                                           .skips_eigenvalues = true};
     return (struct iml_solver_options){.kind = iml_solver_kind_find("minres"),
                                        .terms = options->max_products,
                                        .target_residual = options->target_residual};
@@ -138,7 +139,7 @@ static enum iml_code compare_check(const struct iml_trainer *self, struct iml_er
     if (!self->options.meta.knowledge.kind) {
         const enum iml_code code = iml_error_set(
             error, IML_ERROR_ARGUMENT, "estimates are compared by their dL_V/dλ: there is no λ");
-        iml_error_where(error, "/compare/knowledge");
+        iml_error_where(error, "/knowledge/kind");
         iml_error_mend(error, "start from an iml job's checkpoint");
         return code;
     }

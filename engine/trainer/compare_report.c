@@ -86,7 +86,7 @@ void iml_compare_report(struct iml_trainer *self)
     iml_artifact_text(artifact, "headline", compare->headline);
     iml_artifact_list(artifact, "reference_residual", &compare->numbers[0], 0);
     iml_artifact_list(artifact, "parameters", &compare->numbers[1], 0);
-    iml_artifact_texts(artifact, "name", compare->names, count);
+    iml_artifact_texts(artifact, "solver", compare->names, count);
     iml_artifact_texts(artifact, "kind", compare->kinds, count);
     iml_artifact_texts(artifact, "end", compare->ends, count);
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)

@@ -153,9 +153,8 @@ static void lay_out_training(struct iml_trainer *self)
     iml_arena_part(arena, "batches");
     const bool has_meta_batches = self->methods->is_meta || self->methods->is_report;
     const size_t meta_rows = larger(curvature_rows(self), self->options.meta.validation_batch);
-    const size_t rows =
-        larger(self->options.inner.batch,
-               larger(evaluation_rows(self), has_meta_batches ? meta_rows : 1));
+    const size_t rows = larger(self->options.inner.batch,
+                               larger(evaluation_rows(self), has_meta_batches ? meta_rows : 1));
     iml_batch_maker_layout(&self->maker, rows, iml_net_inputs(self->net), arena);
     if (iml_run_is_synthetic(self)) iml_batch_maker_layout_values(&self->maker, arena);
     self->maker.table = &self->table;

@@ -266,6 +266,13 @@ static void verify_evaluate(struct iml_trainer *self, struct iml_rows *rows)
 
 static enum iml_code verify_check(const struct iml_trainer *self, struct iml_error *error)
 {
+    if (iml_run_is_synthetic(self)) {
+        const enum iml_code code =
+            iml_error_set(error, IML_ERROR_ARGUMENT,
+                          "verify looks at nets that classify; a synthetic problem is none");
+        iml_error_where(error, "/from/job");
+        return code;
+    }
     return iml_point_check(self, "/verify", error);
 }
 

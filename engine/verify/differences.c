@@ -147,7 +147,7 @@ enum iml_code iml_checks_gradient(struct iml_checks *self, struct iml_checks_res
     for (size_t i = 0; i < N && code == IML_OK; i++) {
         draw(self, STREAM_U + i, u);
         exact[i] = iml_dot(self->size, gradient, u);
-        for (size_t side = 0; side < IML_CHECKS_SIDES && code == IML_OK; side++) {
+        for (enum iml_checks_side side = 0; side < IML_CHECKS_SIDES && code == IML_OK; side++) {
             code = loss_difference(self, side, theta_step, &narrow[side][i], error);
             if (code == IML_OK)
                 code = loss_difference(self, side, 2 * theta_step, &wide[side][i], error);
@@ -212,7 +212,7 @@ enum iml_code iml_checks_product(struct iml_checks *self, struct iml_checks_resu
         if (code != IML_OK) break;
         curvature->apply(curvature, u, hu);
         code = cancelled_or(curvature, error);
-        for (size_t side = 0; side < IML_CHECKS_SIDES && code == IML_OK; side++) {
+        for (enum iml_checks_side side = 0; side < IML_CHECKS_SIDES && code == IML_OK; side++) {
             double found = 0, gap = 0;
             code = product_side(self, side, &found, &gap, error);
             worst[side] = worse(worst[side], found);

@@ -8,15 +8,21 @@ if(IMLD_DOUBLE)
 endif()
 get_target_property(sources iml SOURCES)
 list(FILTER sources INCLUDE REGEX "/engine/(core|net|curvature|solver|knowledge|verify)/")
-list(FILTER sources EXCLUDE REGEX "/(core/(arena|lapack|team)|net/convolution_[a-z]+)\\.c$")
+list(FILTER sources EXCLUDE REGEX "/(core/(arena|lapack|team|gemm_[a-z]+)|net/convolution_[a-z]+)\\.c$")
 list(APPEND sources net/convolution_plain.c net/convolution_none.c) # oneDNN has no double
+if(IMLD_PLAIN_GEMM)
+  list(APPEND sources core/gemm_plain.c)
+else()
+  list(APPEND sources core/gemm_blas.c)
+endif()
 add_library(iml_double OBJECT ${sources} ${checks})
 target_compile_definitions(iml_double PRIVATE IML_REAL_DOUBLE)
 target_include_directories(iml_double PRIVATE
   $<TARGET_PROPERTY:PkgConfig::OPENBLAS,INTERFACE_INCLUDE_DIRECTORIES>)
 set(double ${CMAKE_CURRENT_BINARY_DIR}/iml_double.o)
 add_custom_command(OUTPUT ${double}
-  COMMAND ${CMAKE_LINKER} -r -o ${double} $<TARGET_OBJECTS:iml_double>
+  # without groups: the linker would take one of two with the same name, float's or double's
+  COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${double} $<TARGET_OBJECTS:iml_double>
   COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=iml_checks_* ${double}
   DEPENDS iml_double $<TARGET_OBJECTS:iml_double>
   COMMENT "The engine in double, as one object" COMMAND_EXPAND_LISTS VERBATIM)

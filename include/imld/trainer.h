@@ -157,7 +157,7 @@ struct iml_trainer_options {
 };
 
 /* Rows that one call of step or evaluate has to tell. Names are those of the metric table. */
-#define IML_ROWS_MAX 64
+#define IML_ROWS_MAX 128
 struct iml_row {
     const char *metric; /* a string literal */
     double value;       /* may be NaN or infinite */

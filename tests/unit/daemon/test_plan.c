@@ -179,6 +179,51 @@ static size_t check_each_field(const char *text)
     return checked;
 }
 
+static const char verify[] =
+    "{'algorithm': 'verify', 'from': {'job': 'j0000001', 'split_seed': 3}, 'data': {'set': 'x'},"
+    " 'knowledge': {'kind': 'l2_per_layer', 'initial': 1e-3}}";
+static const char compare[] =
+    "{'algorithm': 'compare', 'from': {'job': 'j0000001'}, 'data': {'set': 'x'},"
+    " 'knowledge': {'kind': 'l2_per_layer'}, 'compare': {'solvers': ["
+    "  {'name': 'cg', 'kind': 'cg', 'terms': 7, 'damping': 0.5},"
+    "  {'name': 'all of H', 'kind': 'exact', 'max_parameters': 99}]}}";
+
+static void test_the_solvers_that_are_compared(void **state)
+{
+    (void)state;
+    json_t *spec = resolve(compare);
+    struct iml_trainer_options o;
+    struct iml_error error = {0};
+    assert_int_equal(imld_plan_options(spec, &o, NULL), IML_OK);
+    assert_string_equal(o.kind->name, "compare");
+    assert_string_equal(o.meta.knowledge.kind->name, "l2_per_layer");
+    assert_int_equal(o.compare.count, 2);
+    assert_string_equal(o.compare.solvers[0].name, "cg");
+    assert_string_equal(o.compare.solvers[0].solver.kind->name, "cg");
+    assert_int_equal(o.compare.solvers[0].solver.terms, 7);
+    assert_true(o.compare.solvers[0].solver.damping == 0.5);
+    assert_string_equal(o.compare.solvers[1].name, "all of H");
+    assert_int_equal(o.compare.solvers[1].solver.max_parameters, 99);
+    assert_int_equal(o.compare.max_products, 1000);
+    set_at(spec, "/compare/solvers/1/kind", json_string("excat"));
+    assert_int_equal(imld_plan_options(spec, &o, &error), IML_ERROR_DATA);
+    assert_string_equal(error.where, "/compare/solvers/1/kind");
+    json_decref(spec);
+}
+
+/* Where the job that it starts from has no λ. */
+static void test_a_report_without_knowledge(void **state)
+{
+    (void)state;
+    json_t *spec =
+        resolve("{'algorithm': 'verify', 'from': {'job': 'j0000001'}, 'data': {'set': 'x'}}");
+    struct iml_trainer_options o;
+    assert_int_equal(imld_plan_options(spec, &o, NULL), IML_OK);
+    assert_null(o.meta.knowledge.kind);
+    assert_int_equal(o.meta.curvature_batch, 500);
+    json_decref(spec);
+}
+
 static void test_each_field_reaches_an_option(void **state)
 {
     (void)state;
@@ -201,6 +246,8 @@ static void test_each_field_reaches_an_option(void **state)
                            " {'kind': 'least_squares'}}}");
     (void)check_each_field("{'algorithm': 'supervised', 'data': {'set': 'x'}, 'model':"
                            " {'activation': 'leaky_relu', 'batch_norm': {}, 'dropout': 0.1}}");
+    assert_true(check_each_field(verify) >= 10);
+    assert_true(check_each_field(compare) >= 10);
 }
 
 static void test_each_field_of_each_solver_reaches_an_option(void **state)
@@ -398,6 +445,8 @@ int main(void)
         cmocka_unit_test(test_the_papers_job),
         cmocka_unit_test(test_the_split_of_another_job),
         cmocka_unit_test(test_each_field_reaches_an_option),
+        cmocka_unit_test(test_the_solvers_that_are_compared),
+        cmocka_unit_test(test_a_report_without_knowledge),
         cmocka_unit_test(test_each_field_of_each_solver_reaches_an_option),
         cmocka_unit_test(test_the_solvers_options),
         cmocka_unit_test(test_the_gates_options),

@@ -56,7 +56,7 @@ static void check_report(const struct iml_trainer *trainer)
     static const double rounding = sizeof(iml_real) == sizeof(double) ? 1e-9 : 1e-4;
     const size_t whole = 1, one = 2, exact = 3;
     for (size_t i = 0; i < COUNT; i++) {
-        assert_string_equal(report_entry(trainer, "name")->texts[i], names[i]);
+        assert_string_equal(report_entry(trainer, "solver")->texts[i], names[i]);
         assert_true(value(trainer, "vq", i) > 0); /* all are of a positive matrix */
         assert_true(value(trainer, "q_norm", i) > 0 && value(trainer, "seconds", i) >= 0);
         assert_true(value(trainer, "cosine", i) <= 1 + 1e-12);
