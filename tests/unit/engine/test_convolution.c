@@ -121,13 +121,15 @@ static void test_compiled_is_plain(void **state)
 {
     (void)state;
     static const size_t counts[] = {1, 2, 4, 15, 16, IMAGES};
+    /* without compiled kernels both sides are the loops: two counts show that */
+    const size_t all = sizeof counts / sizeof counts[0], used = iml_convolution_compiled ? all : 2;
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         const struct iml_convolution_options compiled = options_of(&shapes[s], false);
         const struct iml_convolution_options plain = options_of(&shapes[s], true);
         iml_real *w = drawn(1, shapes[s].in * shapes[s].out * shapes[s].kernel * shapes[s].kernel);
         struct side a = open_side(&compiled, w), b = open_side(&plain, w);
         iml_real *x = drawn(2, IMAGES * a.in), *y_bar = drawn(3, IMAGES * a.out);
-        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        for (size_t i = 0; i < used; i++) {
             for (int has_sum = 0; has_sum < 2; has_sum++) {
                 compute(&a, counts[i], has_sum, x, y_bar);
                 compute(&b, counts[i], has_sum, x, y_bar);

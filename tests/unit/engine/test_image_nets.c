@@ -147,7 +147,7 @@ static void test_refused_nets(void **state)
 
 /* --- bits --- */
 
-enum { ROWS = 69, SIDE = 7, INPUTS = SIDE * SIDE, P_MAX = 160000, STATISTICS_MAX = 4000 };
+enum { ROWS = 37, SIDE = 7, INPUTS = SIDE * SIDE, P_MAX = 160000, STATISTICS_MAX = 4000 };
 
 struct results {
     struct iml_batch_result result;

@@ -64,7 +64,7 @@ static void test_a_restart_gives_the_same_bits(void **state)
         void *saved = case_export(first, &bytes);
         const size_t seen = whole->count;
         const bool is_over = !case_act(first, whole);
-        if (action % 3 == 1) { /* a third of all moments: each costs a whole run */
+        if (action % 4 == 1) { /* a quarter of all moments: each costs an open run */
             struct iml_trainer *again = case_open(&options, NULL);
             struct iml_error error = {0};
             iml_trainer_poison(again);
