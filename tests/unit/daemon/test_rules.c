@@ -152,6 +152,10 @@ static void test_a_verdict_carries_its_numbers(void **state)
     imld_history_clear(&h);
 }
 
+#define FORGETTING                                                                                 \
+    "[{\"rule\": \"forgetting\", \"metric\": \"validation/accuracy\", \"drop\": 0.3, "             \
+    "\"evaluations\": 2, \"steps\": 10}]"
+
 /* The live rule sees rows as they come; a back-test sees all of them. Both stop at the same step,
  * for every rule and many curves. */
 static void test_a_recorded_curve_gives_the_same_verdict_as_the_live_one(void **state)
@@ -163,8 +167,7 @@ static void test_a_recorded_curve_gives_the_same_verdict_as_the_live_one(void **
         "[{\"rule\": \"budget\", \"steps\": 70}]",
         "[{\"rule\": \"target\", \"metric\": \"validation/accuracy\", \"value\": 0.9}]",
         "[]",
-        "[{\"rule\": \"forgetting\", \"metric\": \"validation/accuracy\", \"drop\": 0.3, "
-        "\"evaluations\": 2, \"steps\": 10}]"};
+        FORGETTING};
     enum { ROWS = 30 };
     uint32_t seed = 7;
     for (size_t trial = 0; trial < 200; trial++) {

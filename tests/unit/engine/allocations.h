@@ -1,6 +1,6 @@
 /* allocations.h: counts every allocation of the process, the C library's own included, but for the
  * workspace that oneDNN takes inside a product and gives back before it returns
- * (docs/decisions/0104-products-by-onednn.md): by standing in for malloc, or by the sanitizers'
+ * (docs/decisions/0107-products-by-onednn.md): by standing in for malloc, or by the sanitizers'
  * hooks where those stand there already. */
 #ifndef IMLD_TESTS_ALLOCATIONS_H
 #define IMLD_TESTS_ALLOCATIONS_H
