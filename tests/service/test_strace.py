@@ -23,13 +23,17 @@ class StraceTest(Case):
         self.root = self.data()
 
     def traced(self, name, *injections):
+        """A daemon whose database is made already: the calls that fail are those of its life, not of
+        its first start, which may refuse."""
         wrapper = ["strace", "-D", "-f", "-qq", "-o", "/dev/null",
                    "-e", "trace=fsync,fdatasync,pwrite64"]
         for injection in injections:
             wrapper += ["-e", f"inject={injection}"]
         environment = {"ASAN_OPTIONS": "detect_leaks=0"} if SANITIZER == "address" else {}
-        return self.daemon(name, start=False, data_roots=[self.root], wrapper=wrapper, threads=1,
-                           environment=environment)
+        daemon = self.daemon(name, data_roots=[self.root], threads=1, environment=environment)
+        daemon.stop()
+        daemon.wrapper = wrapper
+        return daemon
 
     def undisturbed(self):
         daemon = self.daemon("calm", data_roots=[self.root])
