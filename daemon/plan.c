@@ -202,6 +202,7 @@ static const struct binding solver_bindings[] = {
     {"/scale",            read_negated,     AT_SOLVER(is_unscaled), NULL},
     {"/rank",             read_unsigned,    AT_SOLVER(rank), NULL},
     {"/max_parameters",   read_size,        AT_SOLVER(max_parameters), NULL},
+    {"/eigenvalues",      read_negated,     AT_SOLVER(skips_eigenvalues), NULL},
     {"/max_products",     read_unsigned,    AT_SOLVER(terms), NULL},
 };
 /* clang-format on */

@@ -291,6 +291,8 @@ const struct imld_field imld_fields[] = {
      "δ: the solver inverts H + δI (MATH §4)."},
     {"/meta/solver/damping", "kind=nystrom", IMLD_IML, IMLD_NUMBER, "1e-2", TINY, HUGE, 0, 0, NULL, "", false,
      "ρ of (CB⁺Cᵀ + ρI)⁻¹v, in place of what the r columns leave out of H; never 0 (MATH §4)."},
+    {"/meta/solver/eigenvalues", "kind=exact", IMLD_IML, IMLD_BOOLEAN, "true", 0, 0, 0, 0, NULL, "", false,
+     "true: eigenvalues and condition number of H among the rows; they cost about ten times the solution (MATH §4)."},
     {"/meta/solver/kind", NULL, IMLD_IML, IMLD_CHOICE, "\"neumann\"", 0, 0, 0, 0, "identity|neumann|cg|minres|nystrom|exact|auto", "", false,
      "How q ≈ H⁻¹v is estimated from products with H (MATH §4)."},
     {"/meta/solver/max_parameters", "kind=exact", IMLD_IML, IMLD_INTEGER, "16384", 1, EXACT_MAX, 0, 0, NULL, "parameters", false,

@@ -93,6 +93,7 @@ static enum iml_code compare_layout(struct iml_trainer *self, struct iml_error *
     compare->count = options->count + 1;
     for (size_t i = 0; i < options->count; i++) {
         compare->options[i] = options->solvers[i].solver;
+        compare->options[i].skips_eigenvalues = true; /* the report has no place for them */
         compare->names[i] = options->solvers[i].name;
     }
     compare->names[options->count] = reference_name;

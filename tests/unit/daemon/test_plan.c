@@ -290,7 +290,9 @@ static void test_the_solvers_options(void **state)
     o = solver_of("'kind': 'nystrom', 'rank': 6");
     assert_true(o.rank == 6 && o.damping == 1e-2 && !o.coordinates);
     o = solver_of("'kind': 'exact'");
-    assert_true(o.max_parameters == 16384 && o.damping <= 0);
+    assert_true(o.max_parameters == 16384 && o.damping <= 0 && !o.skips_eigenvalues);
+    o = solver_of("'kind': 'exact', 'eigenvalues': false");
+    assert_true(o.skips_eigenvalues);
     o = solver_of("'kind': 'auto', 'max_products': 44, 'target_residual': 0.125");
     assert_true(o.terms == 44 && o.target_residual == 0.125 && o.reorthogonalize);
 }
