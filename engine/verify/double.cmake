@@ -19,11 +19,15 @@ add_library(iml_double OBJECT ${sources} ${checks})
 target_compile_definitions(iml_double PRIVATE IML_REAL_DOUBLE)
 target_include_directories(iml_double PRIVATE
   $<TARGET_PROPERTY:PkgConfig::OPENBLAS,INTERFACE_INCLUDE_DIRECTORIES>)
+# GNU's, also where clang brings its own: lld knows no --force-group-allocation
+find_program(IMLD_GNU_LD NAMES ld.bfd ld REQUIRED)
+find_program(IMLD_GNU_OBJCOPY NAMES objcopy REQUIRED)
+mark_as_advanced(IMLD_GNU_LD IMLD_GNU_OBJCOPY)
 set(double ${CMAKE_CURRENT_BINARY_DIR}/iml_double.o)
 add_custom_command(OUTPUT ${double}
   # without groups: the linker would take one of two with the same name, float's or double's
-  COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${double} $<TARGET_OBJECTS:iml_double>
-  COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=iml_checks_* ${double}
+  COMMAND ${IMLD_GNU_LD} -r --force-group-allocation -o ${double} $<TARGET_OBJECTS:iml_double>
+  COMMAND ${IMLD_GNU_OBJCOPY} --wildcard --keep-global-symbol=iml_checks_* ${double}
   DEPENDS iml_double $<TARGET_OBJECTS:iml_double>
   COMMENT "The engine in double, as one object" COMMAND_EXPAND_LISTS VERBATIM)
 set_source_files_properties(${double} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
