@@ -53,7 +53,7 @@ struct imld_field {
     const char *choices;                   /* "adam|sgd|rmsprop" */
     const char *unit;                      /* "steps", "images", "" */
     bool is_patchable;                     /* PATCH may change it; list items: as the list itself */
-    const char *help;                      /* one sentence, with its MATH, DESIGN or FIXMATCH section */
+    const char *help; /* one sentence, with its MATH, DESIGN or FIXMATCH section */
 };
 
 extern const struct imld_field imld_fields[]; /* sorted by (path, when), NULL first */

@@ -17,21 +17,27 @@ static void add_down(size_t at_y, size_t at_x, iml_real share, const iml_real *i
     out[at_x] += share * in[at_y];
 }
 
+/* The pairs of one output pixel, in all channels. */
+__attribute__((always_inline)) static inline void walk_window(const struct iml_layer *layer,
+                                                              visit *step, size_t oy, size_t ox,
+                                                              const iml_real *in, iml_real *out)
+{
+    const iml_real share = (iml_real)(1 / (double)(layer->window.height * layer->window.width));
+    const struct iml_pool_window w = iml_pool_window(layer, oy, ox);
+    for (size_t c = 0; c < layer->to.channels; c++) {
+        const size_t at_y = iml_image_at(&layer->to, c, oy, ox);
+        for (size_t y = w.y; y < w.y_end; y++) {
+            for (size_t x = w.x; x < w.x_end; x++)
+                step(at_y, iml_image_at(&layer->from, c, y, x), share, in, out);
+        }
+    }
+}
+
 __attribute__((always_inline)) static inline void
 walk_image(const struct iml_layer *layer, visit *step, const iml_real *in, iml_real *out)
 {
-    const iml_real share = (iml_real)(1 / (double)(layer->window.height * layer->window.width));
     for (size_t oy = 0; oy < layer->to.height; oy++) {
-        for (size_t ox = 0; ox < layer->to.width; ox++) {
-            const struct iml_pool_window w = iml_pool_window(layer, oy, ox);
-            for (size_t c = 0; c < layer->to.channels; c++) {
-                const size_t at_y = iml_image_at(&layer->to, c, oy, ox);
-                for (size_t y = w.y; y < w.y_end; y++) {
-                    for (size_t x = w.x; x < w.x_end; x++)
-                        step(at_y, iml_image_at(&layer->from, c, y, x), share, in, out);
-                }
-            }
-        }
+        for (size_t ox = 0; ox < layer->to.width; ox++) walk_window(layer, step, oy, ox, in, out);
     }
 }
 

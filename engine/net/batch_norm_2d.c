@@ -12,6 +12,7 @@
  * A row is channels / block groups of area × block elements: the loops end in one over the block,
  * whose results go through the stack (arrays that may be the same are not vectorized).
  * Sums run over STRIP pixels in iml_real, then in double. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -159,7 +160,7 @@ INLINE void each_group(const struct iml_layer *layer, const struct iml_row_pass 
         read_coefficients(layer, pass, first, &k);
         for (size_t r = 0; r < pass->rows; r++) {
             const size_t place = r * layer->in + first * area;
-            const struct group group = {.x = at(pass->x, place),
+            const struct group group = {.x = pass->x + place,
                                         .x_dot = at(pass->x_dot, place),
                                         .y_bar = at(pass->y_bar, place),
                                         .y_bar_dot = at(pass->y_bar_dot, place),
@@ -200,6 +201,7 @@ static void batch_norm_2d_tangent(const struct iml_layer *layer, const struct im
 static void batch_norm_2d_tangent_backward(const struct iml_layer *layer,
                                            const struct iml_row_pass *pass)
 {
+    assert(pass->y_bar && pass->y_bar_dot);
     if (pass->x_bar_dot) EACH_GROUP(tangent_backward_group);
 }
 
@@ -273,7 +275,7 @@ INLINE void sum_rows(const struct iml_layer *layer, const struct iml_row_pass *p
         if (of == forward_term) memcpy(k.mean, pass->x + first * area, block * sizeof k.mean[0]);
         for (size_t r = 0; r < pass->rows; r++) {
             const size_t place = r * layer->in + first * area;
-            const struct group group = {.x = at(pass->x, place),
+            const struct group group = {.x = pass->x + place,
                                         .x_dot = at(pass->x_dot, place),
                                         .y_bar = at(pass->y_bar, place),
                                         .y_bar_dot = at(pass->y_bar_dot, place),
@@ -324,6 +326,7 @@ static void gather_tangent(const struct iml_layer *layer, const struct iml_row_p
 static void gather_tangent_backward(const struct iml_layer *layer, const struct iml_row_pass *pass,
                                     double *sums)
 {
+    assert(pass->y_bar && pass->y_bar_dot);
     SUM_ROWS(tangent_backward_term);
 }
 

@@ -349,9 +349,10 @@ static enum iml_code make_kinds(struct making *making, dnnl_alg_kind_t algorithm
 
 static void free_operations(struct onednn *self)
 {
+    const size_t memories = (size_t)self->head.options.workers * ARGUMENTS;
     for (size_t i = 0; i < (size_t)OPERATION_KINDS * PARTS; i++) {
         struct operation *operation = &self->operations[i / PARTS][i % PARTS];
-        for (size_t m = 0; operation->memory && m < self->head.options.workers * ARGUMENTS; m++)
+        for (size_t m = 0; operation->memory && m < memories; m++)
             if (operation->memory[m]) (void)dnnl_memory_destroy(operation->memory[m]);
         if (operation->primitive) (void)dnnl_primitive_destroy(operation->primitive);
         free(operation->memory);
@@ -450,24 +451,32 @@ static enum iml_code onednn_create(const struct iml_convolution_options *options
 
 /* --- calls --- */
 
-/* oneDNN's handles are not const; what is an input it only reads. */
-static void *handle(const void *data)
+static void *handle(const iml_real *input)
 {
-    return (void *)(uintptr_t)data;
+    const union { /* oneDNN's handles are not const; what is an input it only reads */
+        const iml_real *given;
+        void *taken;
+    } data = {.given = input};
+    return data.taken;
 }
 
-/* Runs one primitive; the three arrays in the order of `forms`. */
+/* What a primitive reads and writes, in the order of `forms`. */
+struct operands {
+    const iml_real *in[2];
+    iml_real *out;
+};
+
 static void run(const struct onednn *self, enum operation_kind kind, size_t part, unsigned worker,
-                const iml_real *const arrays[ARGUMENTS - 1])
+                const struct operands *operands)
 {
     const struct operation *operation = &self->operations[kind][part];
     dnnl_memory_t *memory = operation->memory + (size_t)worker * ARGUMENTS;
     dnnl_exec_arg_t arguments[ARGUMENTS];
+    void *const handles[ARGUMENTS] = {
+        handle(operands->in[0]), handle(operands->in[1]), operands->out,
+        self->head.scratch + (size_t)worker * self->head.stride_bytes};
     for (size_t i = 0; i < ARGUMENTS; i++) {
-        const void *data = i < ARGUMENTS - 1
-                               ? (const void *)arrays[i]
-                               : self->head.scratch + (size_t)worker * self->head.stride_bytes;
-        const dnnl_status_t set = dnnl_memory_set_data_handle(memory[i], handle(data));
+        const dnnl_status_t set = dnnl_memory_set_data_handle(memory[i], handles[i]);
         assert(set == dnnl_success);
         arguments[i] = (dnnl_exec_arg_t){operation->arguments[i], memory[i]};
         (void)set;
@@ -503,8 +512,9 @@ static void onednn_forward(const struct iml_convolution *head,
     make_single();
     for (size_t i = 0; i < call->images;) {
         const size_t part = part_of(call->images - i, DATA_PARTS);
-        const iml_real *const arrays[] = {x + i * in, packed, y + i * out};
-        run(self, call->has_sum ? FORWARD_SUM : FORWARD, part, call->worker, arrays);
+        iml_real *to = y + i * out;
+        const struct operands operands = {{x + i * in, packed}, to};
+        run(self, call->has_sum ? FORWARD_SUM : FORWARD, part, call->worker, &operands);
         i += part_images[part];
     }
 }
@@ -520,8 +530,8 @@ static void onednn_backward_data(const struct iml_convolution *head,
     for (size_t i = 0; i < call->images;) {
         const size_t part = part_of(call->images - i, DATA_PARTS);
         iml_real *to = call->has_sum ? temporary(self, call->worker) : x_bar + i * in;
-        const iml_real *const arrays[] = {y_bar + i * out, packed, to};
-        run(self, BACKWARD_DATA, part, call->worker, arrays);
+        const struct operands operands = {{y_bar + i * out, packed}, to};
+        run(self, BACKWARD_DATA, part, call->worker, &operands);
         if (call->has_sum) iml_axpy(part_images[part] * in, 1, to, x_bar + i * in);
         i += part_images[part];
     }
@@ -543,8 +553,8 @@ static void onednn_backward_weights(const struct iml_convolution *head,
         const size_t part = part_of(call->images - i, PARTS);
         const bool is_added = call->has_sum || i > 0;
         iml_real *to = is_added ? temporary(self, call->worker) : gradient;
-        const iml_real *const arrays[] = {x + i * in, y_bar + i * out, to};
-        run(self, BACKWARD_WEIGHTS, part, call->worker, arrays);
+        const struct operands operands = {{x + i * in, y_bar + i * out}, to};
+        run(self, BACKWARD_WEIGHTS, part, call->worker, &operands);
         if (is_added) iml_axpy(head->sizes.gradient, 1, to, gradient);
         i += part_images[part];
     }

@@ -77,6 +77,25 @@ struct arrays {
     iml_real *y, *x_bar, *w_bar;
 };
 
+/* Where an operation's elements start: x one element, y and w a block of output channels each. */
+struct starts {
+    size_t x, y, w;
+};
+
+__attribute__((always_inline)) static inline void
+visit_block(const struct arrays *a, enum operation operation, size_t block, struct starts at)
+{
+    if (operation == FORWARD) {
+        for (size_t b = 0; b < block; b++) a->y[at.y + b] += a->x[at.x] * a->w[at.w + b];
+    } else if (operation == BACKWARD_DATA) {
+        iml_real sum = 0;
+        for (size_t b = 0; b < block; b++) sum += a->y_bar[at.y + b] * a->w[at.w + b];
+        a->x_bar[at.x] += sum;
+    } else {
+        for (size_t b = 0; b < block; b++) a->w_bar[at.w + b] += a->x[at.x] * a->y_bar[at.y + b];
+    }
+}
+
 /* One block of one output pixel over the window and all input channels. */
 __attribute__((always_inline)) static inline void
 visit_pixel(const struct iml_convolution_options *o, const struct arrays *a,
@@ -92,21 +111,12 @@ visit_pixel(const struct iml_convolution_options *o, const struct arrays *a,
             const size_t x = ox * o->window.stride + kx;
             if (x < o->window.padding || x >= o->from.width + o->window.padding) continue;
             for (size_t i = 0; i < o->from.channels; i++) {
-                const size_t at_x =
-                    iml_image_at(&o->from, i, y - o->window.padding, x - o->window.padding);
-                const size_t at_w =
-                    ((ob * o->from.channels + i) * window + ky * o->window.width + kx) * block;
-                if (operation == FORWARD) {
-                    for (size_t b = 0; b < block; b++)
-                        a->y[at_y + b] += a->x[at_x] * a->w[at_w + b];
-                } else if (operation == BACKWARD_DATA) {
-                    iml_real sum = 0;
-                    for (size_t b = 0; b < block; b++) sum += a->y_bar[at_y + b] * a->w[at_w + b];
-                    a->x_bar[at_x] += sum;
-                } else {
-                    for (size_t b = 0; b < block; b++)
-                        a->w_bar[at_w + b] += a->x[at_x] * a->y_bar[at_y + b];
-                }
+                const struct starts at = {
+                    .x = iml_image_at(&o->from, i, y - o->window.padding, x - o->window.padding),
+                    .y = at_y,
+                    .w =
+                        ((ob * o->from.channels + i) * window + ky * o->window.width + kx) * block};
+                visit_block(a, operation, block, at);
             }
         }
     }

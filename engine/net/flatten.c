@@ -4,26 +4,29 @@
 
 #include "engine/net/layer.h"
 
-/* out[plain place] = in[place in the form], or the other way round (the adjoint) */
-static void turn(const struct iml_layer *layer, const struct iml_row_pass *pass, const iml_real *in,
-                 iml_real *out, bool is_down)
+/* out[plain place] = in[place in the form], or the other way round (the adjoint), of one image */
+static void turn_image(const struct iml_image *from, const iml_real *in, iml_real *out,
+                       bool is_down)
 {
-    const struct iml_image *from = &layer->from;
-    for (size_t r = 0; r < pass->rows; r++) {
-        const size_t row = r * layer->in;
-        size_t plain = row;
-        for (size_t c = 0; c < from->channels; c++) {
-            for (size_t y = 0; y < from->height; y++) {
-                for (size_t x = 0; x < from->width; x++, plain++) {
-                    const size_t place = row + iml_image_at(from, c, y, x);
-                    if (is_down)
-                        out[place] = in[plain];
-                    else
-                        out[plain] = in[place];
-                }
+    size_t plain = 0;
+    for (size_t c = 0; c < from->channels; c++) {
+        for (size_t y = 0; y < from->height; y++) {
+            for (size_t x = 0; x < from->width; x++, plain++) {
+                const size_t place = iml_image_at(from, c, y, x);
+                if (is_down)
+                    out[place] = in[plain];
+                else
+                    out[plain] = in[place];
             }
         }
     }
+}
+
+static void turn(const struct iml_layer *layer, const struct iml_row_pass *pass, const iml_real *in,
+                 iml_real *out, bool is_down)
+{
+    for (size_t r = 0; r < pass->rows; r++)
+        turn_image(&layer->from, in + r * layer->in, out + r * layer->in, is_down);
 }
 
 static void flatten_forward(const struct iml_layer *layer, const struct iml_row_pass *pass)

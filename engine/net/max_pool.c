@@ -19,21 +19,27 @@ static size_t winner(const struct iml_layer *layer, const iml_real *x, size_t c,
     return best;
 }
 
+/* One output pixel of image r, in all channels. */
+static void pool_window(const struct iml_layer *layer, const struct iml_row_pass *pass, size_t r,
+                        size_t y, size_t column)
+{
+    const struct iml_pool_window window = iml_pool_window(layer, y, column);
+    const iml_real *x = pass->x + r * layer->in;
+    for (size_t c = 0; c < layer->to.channels; c++) {
+        const size_t at = r * layer->out + iml_image_at(&layer->to, c, y, column);
+        const size_t best =
+            pass->mode->holds_kinks ? (size_t)pass->kept[at] : winner(layer, x, c, &window);
+        pass->kept[at] = (iml_real)best;
+        pass->y[at] = x[best];
+    }
+}
+
 static void max_pool_forward(const struct iml_layer *layer, const struct iml_row_pass *pass)
 {
     for (size_t r = 0; r < pass->rows; r++) {
-        const iml_real *x = pass->x + r * layer->in;
         for (size_t y = 0; y < layer->to.height; y++) {
-            for (size_t column = 0; column < layer->to.width; column++) {
-                const struct iml_pool_window window = iml_pool_window(layer, y, column);
-                for (size_t c = 0; c < layer->to.channels; c++) {
-                    const size_t at = r * layer->out + iml_image_at(&layer->to, c, y, column);
-                    const size_t best = pass->mode->holds_kinks ? (size_t)pass->kept[at]
-                                                                : winner(layer, x, c, &window);
-                    pass->kept[at] = (iml_real)best;
-                    pass->y[at] = x[best];
-                }
-            }
+            for (size_t column = 0; column < layer->to.width; column++)
+                pool_window(layer, pass, r, y, column);
         }
     }
 }

@@ -108,8 +108,8 @@ static void neumann_solve(struct iml_solver *self, const struct iml_curvature *c
                        .system = {curvature, self->options.damping, report},
                        .v = v,
                        .p = self->vectors[P],
-                       .hp = self->vectors[HP],
-                       .q = q};
+                       .hp = self->vectors[HP]};
+    s.q = q;
     const enum iml_part part = is_preconditioned(self) ? IML_PART_DATA : IML_PART_WHOLE;
     double alpha = 0;
     if (!iml_step_size(self, &s.system, part, s.hp, &alpha)) return;

@@ -5,8 +5,8 @@
 #include "spec/resolve.h"
 
 /* Of both checkpoints (best and step-40, of step 40) of the jobs that can be started from: j0000001
- * (iml, seed 7, on tiny), j0000002 (supervised, itself from j0000001), j0000003 (another algorithm),
- * j0000004 (a set that is gone), j0000005 (a model of another kind). */
+ * (iml, seed 7, on tiny), j0000002 (supervised, itself from j0000001), j0000003 (another
+ * algorithm), j0000004 (a set that is gone), j0000005 (a model of another kind). */
 extern const char origin_sha256[65];
 
 /* Knows fashion-mnist (60,000 and 10,000 images), tiny (40 and 8), trainless (0 and 10), testless
