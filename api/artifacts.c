@@ -161,7 +161,7 @@ static struct imld_answer answer_absent(struct imld_reader *reader, int64_t job,
                                    id, name, step, newest.step, id);
     return imld_answer_problem(404,
                                "job %s has no artifact %s; GET /v1/jobs/%s/artifacts lists those "
-                               "it has, and its spec's `diagnostics` says what it measures",
+                               "it has: of its `diagnostics`, or the report of verify and compare",
                                id, name, id);
 }
 

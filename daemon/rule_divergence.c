@@ -1,14 +1,15 @@
-/* rule_divergence.c: the training loss is not finite, or above 1,000 × the first batch's (DESIGN
- * §5). Always on, and asked at every step: the step that fires writes its loss as a row, so that
- * the rule says the same of the recorded rows. */
+/* rule_divergence.c: the training loss is not finite, or above 1,000 × the size of the first
+ * batch's (DESIGN §5). Always on, and asked at every step: the step that fires writes its loss as a
+ * row, so that the rule says the same of the recorded rows. */
 #include <math.h>
 
 #include "daemon/rules.h"
 
 static const double factor = 1000;
 
-/* Nats. A first loss below it counts as it: of a synthetic problem it may be 0 or negative. */
-static const double least_first = 1e-6;
+/* Nats. A first loss of a smaller size counts as it: a run that starts at an optimum (a synthetic
+ * problem, or another job's checkpoint) may rise from next to nothing without diverging. */
+static const double least_first = 0.01;
 
 bool imld_loss_diverges(float loss, float first)
 {

@@ -148,6 +148,7 @@ static enum iml_code look_at_loss(struct imld_run *run, enum outcome *outcome,
                                   struct iml_error *error)
 {
     const struct iml_progress progress = iml_trainer_progress(run->trainer);
+    if (progress.is_report) return IML_OK;
     const struct imld_series *losses = imld_history_find(&run->history, "train/loss");
     const float first = losses ? losses->values[0] : (float)progress.first_loss;
     if (!imld_loss_diverges((float)progress.last_loss, first)) return IML_OK;
@@ -320,7 +321,7 @@ static enum iml_code open_run(struct imld_run *run, struct iml_error *error)
     if (code == IML_OK) code = imld_run_resume(run, error);
     run->opened = run->checkpointed = imld_ticks_seconds();
     run->waited_at_open = options->sink->waited_seconds;
-    return code;
+    return code == IML_OK ? tell_progress(run, error) : code;
 }
 
 static void close_run(struct imld_run *run)

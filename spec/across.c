@@ -234,6 +234,13 @@ static void check_synthetic(const struct across *a)
     if (layers > 0)
         imld_problems_add(a->problems, "/model/hidden",
                           "found %zu layers; a synthetic problem is linear in θ: []", layers);
+    double dropout = 0;
+    if (number_at(a->spec, "/model/dropout", &dropout) && dropout > 0)
+        imld_problems_add(a->problems, "/model/dropout",
+                          "found %g; a synthetic problem has no units to drop", dropout);
+    if (imld_json_at(a->spec, "/model/batch_norm"))
+        imld_problems_add(a->problems, "/model/batch_norm",
+                          "a synthetic problem has no layer to normalize; leave it out");
     refuse_accuracy(a, "/checkpoint/best");
     for (size_t i = 0; i < json_array_size(json_object_get(a->spec, "early_stopping")); i++) {
         char item[IMLD_POINTER_BYTES], pointer[IMLD_POINTER_BYTES];

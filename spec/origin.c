@@ -53,23 +53,31 @@ static const json_t *knowledge_of(const json_t *spec)
     return own ? own : json_object_get(spec, "knowledge");
 }
 
-/* A report looks at the λ that the checkpoint has, unless the document names one. false: no memory.
+/* A report looks at the λ that the checkpoint has; the document may say the same. false: no memory.
  */
-static bool put_knowledge(json_t *whole, const struct imld_origin_view *view)
+static bool put_knowledge(json_t *whole, const struct imld_origin_view *view, const char *job,
+                          struct imld_problems *problems)
 {
     static const char *const names[] = {"kind", "initial"};
     const char *algorithm = json_string_value(json_object_get(whole, "algorithm"));
     const json_t *brought = knowledge_of(view->spec);
-    if (!brought || !algorithm || !(imld_algorithm_find(algorithm) & IMLD_REPORTS) ||
-        json_object_get(whole, "knowledge"))
-        return true;
-    json_t *knowledge = json_object();
-    bool holds = knowledge != NULL;
+    if (!brought || !algorithm || !(imld_algorithm_find(algorithm) & IMLD_REPORTS)) return true;
+    json_t *knowledge = json_object_get(whole, "knowledge");
+    if (knowledge && !json_is_object(knowledge)) return true; /* which the table refuses */
+    if (!knowledge && json_object_set_new(whole, "knowledge", json_object()) != 0) return false;
+    knowledge = json_object_get(whole, "knowledge");
+    bool holds = true;
     for (size_t i = 0; holds && i < sizeof names / sizeof names[0]; i++) {
+        char pointer[IMLD_POINTER_BYTES];
         json_t *value = json_object_get(brought, names[i]);
+        const json_t *given = json_object_get(knowledge, names[i]);
+        imld_pointer_join(pointer, "/knowledge", names[i]);
+        if (given && value && !json_equal(given, value))
+            imld_problems_add(problems, pointer, "comes from job %s, as /from says; leave it out",
+                              job);
         holds = !value || json_object_set(knowledge, names[i], value) == 0;
     }
-    return json_object_set_new(whole, "knowledge", knowledge) == 0 && holds;
+    return holds;
 }
 
 /* A fact of the checkpoint, which is taken; the document may say the same. false: no memory. */
@@ -98,7 +106,7 @@ static json_t *merge(const json_t *document, const struct imld_origin_view *view
     bool holds = whole != NULL;
     for (size_t i = 0; holds && i < sizeof sections / sizeof sections[0]; i++)
         holds = put_section(whole, sections[i], view, job, problems);
-    holds = holds && put_knowledge(whole, view);
+    holds = holds && put_knowledge(whole, view, job, problems);
     holds = holds && json_object_set(from, "checkpoint", checkpoint) == 0 &&
             put_fact(from, "sha256", json_string(view->sha256), problems) &&
             put_fact(from, "split_seed", split_seed_of(view->spec), problems) &&

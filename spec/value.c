@@ -244,6 +244,8 @@ static void rule_items(const struct imld_field *field, struct imld_text *text)
 {
     if (field->items_minimum == field->items_maximum)
         imld_text_printf(text, "a list of %u ", field->items_maximum);
+    else if (field->items_minimum > 0)
+        imld_text_printf(text, "a list of %u to %u ", field->items_minimum, field->items_maximum);
     else
         imld_text_printf(text, "a list of at most %u ", field->items_maximum);
 }

@@ -255,6 +255,7 @@ struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer)
         .updates_of = trainer->methods->is_meta ? trainer->options.meta.updates : 0,
         .is_evaluation_due = state->is_evaluation_due != 0,
         .is_finished = trainer->methods->is_finished(trainer),
+        .is_report = trainer->methods->is_report,
         .last_loss = state->last_loss,
         .first_loss = state->first_loss,
     };

@@ -65,6 +65,21 @@ class VerifyTest(Case):
         rows = self.client.metrics(job["id"])
         self.assertEqual(sorted(rows["verify/error"]), [1, 2, 3, 4, 5])
 
+    def test_a_theta_that_is_not_finite_passes_nothing(self):
+        source = self.trained(specs.iml(inner={"optimizer": {"kind": "sgd", "learning_rate": 1e30}}))
+        job = self.finished(verify(source))
+        self.assertEqual(job["reason"]["kind"], "finished")
+        self.assertEqual(job["result"]["metrics"]["verify/passed"], 0)
+        self.assertEqual(self.report(job["id"], "verify")["passed"], 0)
+        job = self.finished(compare(source))
+        self.assertEqual(job["reason"]["kind"], "finished")
+        self.assertNotIn("train/loss", self.client.metrics(job["id"]))
+
+    def test_the_checkpoints_own_lambda_is_looked_at(self):
+        source = self.trained()
+        self.refused(verify(source, knowledge={"kind": "l2_per_layer"}), "/knowledge/kind")
+        self.refused(compare(source, knowledge={"initial": 3}), "/knowledge/initial")
+
     def test_other_nets_verify(self):
         normalized = specs.iml(model={"activation": "leaky_relu", "batch_norm": {}, "dropout": 0.1})
         normalized["meta"]["knowledge"]["kind"] = "l2_per_layer"

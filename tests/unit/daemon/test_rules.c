@@ -127,9 +127,10 @@ static void test_divergence_is_always_on(void **state)
     assert_true(imld_loss_diverges((float)NAN, 2.0f));
     assert_true(imld_loss_diverges((float)INFINITY, 2.0f));
     assert_false(imld_loss_diverges(2.0f, 2.0f));
-    assert_false(imld_loss_diverges(0.5e-3f, 0.0f)); /* a first loss of 0, or below, is no bound */
-    assert_true(imld_loss_diverges(2e-3f, 0.0f));
-    assert_false(imld_loss_diverges(5.0f, -0.1f));
+    assert_false(imld_loss_diverges(9.0f, 0.0f)); /* a first loss below 0.01 counts as that */
+    assert_true(imld_loss_diverges(11.0f, 0.0f));
+    assert_false(imld_loss_diverges(9.0f, 2e-5f));
+    assert_false(imld_loss_diverges(5.0f, -0.1f)); /* its size counts */
     assert_true(imld_loss_diverges(101.0f, -0.1f));
     assert_true(imld_loss_diverges((float)NAN, (float)NAN)); /* the first loss may be the bad one */
 }
