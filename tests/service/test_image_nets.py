@@ -5,16 +5,24 @@ import os
 import struct
 import sys
 
-from harness import Case, main, specs
+from harness import SANITIZER, Case, main, specs
 from support.tensors import Tensors
 
 SOURCE = os.environ["IMLD_SOURCE"]
 
 
+# sanitizers see plain loops only, which take fifty times as long: fewer images, still of several tiles
+SIZES = {"batch": 20, "validation": 24, "curvature": 18, "updates": 3,
+         "data": {"train": 100, "validation": 50, "test": 50}} if SANITIZER else \
+        {"batch": 50, "validation": 70, "curvature": 36, "updates": 6, "data": {}}
+
+
 def iml(**changes):
     return specs.merged(specs.iml(
-        name="wrn", inner={"batch": 50, "warmup": {"steps": 4}, "steps_per_update": 2},
-        meta={"updates": 6, "validation_batch": 70, "curvature": {"batch": 36}},
+        name="wrn", data=SIZES["data"],
+        inner={"batch": SIZES["batch"], "warmup": {"steps": 2}, "steps_per_update": 2},
+        meta={"updates": SIZES["updates"], "validation_batch": SIZES["validation"],
+              "curvature": {"batch": SIZES["curvature"]}},
         evaluation={"every_updates": 3}),
         changes) | {"model": {"kind": "wrn", "depth": 10, "width": 1}}
 
