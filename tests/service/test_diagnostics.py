@@ -77,12 +77,7 @@ class DiagnosticsTest(Case):
         client = daemon.client()
         undisturbed = client.outcome(client.create(LOOKING))
         id = client.create(specs.merged(LOOKING, {"checkpoint": {"every_seconds": 0}}))
-        step = 0
-        for _ in range(2):
-            step = client.wait_checkpoint(id, step)
-            daemon.kill()
-            daemon.start()
-            client = daemon.client()
+        client = daemon.kill_at_checkpoints(id, 2)
         self.assert_same_outcome(undisturbed, client.outcome(id), "killed twice")
         daemon.stop()
 

@@ -47,12 +47,7 @@ class InnerStepsTest(Case):
         client = daemon.client()
         undisturbed = client.outcome(client.create(RATIO))
         id = client.create(specs.merged(RATIO, {"checkpoint": {"every_seconds": 0}}))
-        step = 0
-        for _ in range(3):
-            step = client.wait_checkpoint(id, step)
-            daemon.kill()
-            daemon.start()
-            client = daemon.client()
+        client = daemon.kill_at_checkpoints(id, 3)
         self.assert_same_outcome(undisturbed, client.outcome(id), "killed three times")
         daemon.stop()
 

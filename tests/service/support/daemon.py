@@ -166,6 +166,16 @@ class Daemon:
             self.process.kill()
         self.process.wait()
 
+    def kill_at_checkpoints(self, id, kills):
+        """Kills and starts it again, each time once the job has a newer checkpoint; so no kill is of a
+        run that had got nowhere. Answers the client of the last start."""
+        step = 0
+        for _ in range(kills):
+            step = self.client().wait_checkpoint(id, step)
+            self.kill()
+            self.start()
+        return self.client()
+
     def log(self):
         try:
             with open(self.log_path, encoding="utf-8", errors="replace") as file:
