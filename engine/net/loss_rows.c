@@ -43,6 +43,7 @@ void iml_loss_rows_value(const struct iml_tile *tile)
 {
     const struct iml_pass *pass = tile->pass;
     const struct iml_loss_kind *kind = pass->evaluator->net->loss;
+    const struct iml_chooser *chooser = pass->batch->chooser;
     struct iml_tile_result result = {0};
     for (size_t r = tile->first; r < tile->first + tile->rows; r++) {
         const struct iml_loss_row row = loss_row(pass, r);
@@ -51,6 +52,7 @@ void iml_loss_rows_value(const struct iml_tile *tile)
         result.loss_sum += loss;
         result.correct += first_largest(&row) == wanted_class(&row);
         if (pass->losses) pass->losses[r] = (iml_real)loss;
+        if (chooser && chooser->losses) chooser->losses[r] = (iml_real)loss;
         if (pass->logits)
             memcpy(pass->logits + r * row.outputs, row.z, row.outputs * sizeof *row.z);
     }

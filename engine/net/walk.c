@@ -8,6 +8,8 @@
  *   stage 1:  linear, gather
  *   stage 2:  batch norm, relu, linear, loss, linear down, relu down, gather
  *   stage 3:  batch norm down, linear down
+ *
+ * Of a batch with a chooser (imld/net.h) a stage ends before the loss, too: it sees all logits.
  */
 #include <string.h>
 
@@ -42,6 +44,12 @@ struct stage {
     const struct way *way;
     size_t from, to;
 };
+
+/* Whether the step is the loss. */
+static bool is_loss(const struct iml_pass *pass, size_t step)
+{
+    return step == pass->evaluator->net->layer_count;
+}
 
 static size_t length_of(const struct iml_pass *pass, const struct way *way)
 {
@@ -147,7 +155,7 @@ static bool keeps_sums(const struct iml_tile *tile, size_t step)
 static void take_step(const struct iml_tile *tile, const struct way *way, size_t step)
 {
     const struct iml_net *net = tile->pass->evaluator->net;
-    if (step == net->layer_count) {
+    if (is_loss(tile->pass, step)) {
         way->at_loss(tile);
         return;
     }
@@ -172,20 +180,39 @@ static void stage_task(void *context, size_t i, unsigned worker)
     iml_row_tile(pass->batch->rows, iml_evaluator_row_tiles(pass->evaluator, pass->batch->rows),
                  pass->evaluator->tile_rows, i, &tile.first, &tile.rows);
     for (size_t step = stage->from; step < stage->to; step++) take_step(&tile, stage->way, step);
-    if (stage->to < length_of(pass, stage->way)) gather(&tile, stage->way, stage->to);
+    if (stage->to < length_of(pass, stage->way) && !is_loss(pass, stage->to))
+        gather(&tile, stage->way, stage->to);
 }
 
 /* --- a whole way --- */
 
-/* The first step from `step` on that needs sums, or the way's length. */
+/* Whether something is to be done between all tiles' last step and this one. */
+static bool is_cut(const struct iml_pass *pass, const struct way *way, size_t step)
+{
+    if (is_loss(pass, step)) return way->up == IML_PHASE_FORWARD && pass->batch->chooser;
+    return iml_needs_sums(pass, layer_of(pass, step));
+}
+
+/* The first such step from `step` on, or the way's length. */
 static size_t next_cut(const struct iml_pass *pass, const struct way *way, size_t step)
 {
     const size_t length = length_of(pass, way);
-    for (; step < length; step++) {
-        const bool is_loss = step == pass->evaluator->net->layer_count;
-        if (!is_loss && iml_needs_sums(pass, layer_of(pass, step))) break;
-    }
+    while (step < length && !is_cut(pass, way, step)) step++;
     return step;
+}
+
+/* On one thread, between two stages: the means that the step needs, or the choice before the loss.
+ */
+static void between_stages(const struct iml_pass *pass, const struct way *way, size_t step)
+{
+    const struct iml_chooser *chooser = pass->batch->chooser;
+    if (is_loss(pass, step)) {
+        chooser->choose(chooser->context, pass->batch->rows, iml_edge_value(pass, step));
+        return;
+    }
+    const enum iml_phase phase = phase_of(pass, way, step), slot = slot_of(way, phase);
+    const size_t l = layer_of(pass, step);
+    iml_settle(pass, l, phase, slot, iml_sums(pass->evaluator, l, slot));
 }
 
 static bool go(const struct iml_pass *pass, const struct way *way)
@@ -195,10 +222,7 @@ static bool go(const struct iml_pass *pass, const struct way *way)
     struct stage stage = {.pass = pass, .way = way, .to = next_cut(pass, way, 0)};
     while (iml_team_run(pass->evaluator->team, tiles, stage_task, &stage)) {
         if (stage.to == length_of(pass, way)) return true;
-        const enum iml_phase phase = phase_of(pass, way, stage.to);
-        const size_t l = layer_of(pass, stage.to);
-        iml_settle(pass, l, phase, slot_of(way, phase),
-                   iml_sums(pass->evaluator, l, slot_of(way, phase)));
+        between_stages(pass, way, stage.to);
         stage.from = stage.to;
         stage.to = next_cut(pass, way, stage.from + 1);
     }

@@ -159,6 +159,17 @@ struct iml_mode {
     bool holds_kinks;
 };
 
+/* Labels and weights that depend on the batch's own outputs (FIXMATCH 1.3). A way up ends at its
+ * logits, `choose` is called once, on the caller's thread, and the loss and the way down take what
+ * the batch's labels (or targets) and weights then are: constants, with no derivative through the
+ * choice. Products of a linearization hold what was chosen. */
+struct iml_chooser {
+    /* logits: rows × outputs; fills what the batch's labels, targets and weights point to */
+    void (*choose)(void *context, size_t rows, const iml_real *logits);
+    void *context;
+    iml_real *losses; /* borrowed, rows: receives ℓᵢ; NULL: not wanted */
+};
+
 /* Targets and weights of a batch. */
 struct iml_batch {
     size_t rows;
@@ -169,6 +180,7 @@ struct iml_batch {
     const iml_real *weights; /* rows; NULL: all 1 */
     double divisor;          /* N of (1/N) Σ wᵢ ℓᵢ; the batch's size unless said otherwise */
     struct iml_mode mode;
+    const struct iml_chooser *chooser; /* borrowed; NULL: labels and weights are there already */
 };
 
 /* Buffers of a net for batches of up to `rows` rows: one evaluator each for training, curvature and
