@@ -11,6 +11,37 @@ static enum iml_code refuse(const char *pointer, size_t asked, size_t present, c
     return code;
 }
 
+/* Few labels: what the pool makes of them, and whether there can be views of the images. */
+static enum iml_code check_few_labels(struct iml_trainer *self, struct iml_error *error)
+{
+    const struct iml_set_facts *facts = &self->facts;
+    struct iml_pool_options *pool = &self->options.data.pool;
+    pool->validation = self->options.data.validation;
+    const enum iml_code code = iml_pool_share(facts, pool, &self->pool_counts, error);
+    if (code != IML_OK) return code;
+    self->counts = self->pool_counts.split;
+    const size_t known = iml_known_test_images(&self->pool_counts.known, facts);
+    const size_t asked = self->options.data.test;
+    if (asked > known)
+        return refuse("/data/test", asked, known,
+                      "images of the task's classes are in the test "
+                      "split",
+                      error);
+    self->test_count = asked > 0 ? asked : known;
+    return IML_OK;
+}
+
+static enum iml_code check_views(const struct iml_trainer *self, struct iml_error *error)
+{
+    const struct iml_set_facts *facts = &self->facts;
+    const struct iml_view_shape shape = {
+        .channels = facts->channels, .height = facts->height, .width = facts->width};
+    if (!iml_run_has_views(self)) return IML_OK;
+    const enum iml_code code = iml_view_check(&shape, error);
+    if (code != IML_OK) iml_error_where(error, "/data/set");
+    return code;
+}
+
 static enum iml_code check_splits(struct iml_trainer *self, struct iml_error *error)
 {
     const struct iml_data_options *data = &self->options.data;
@@ -21,6 +52,7 @@ static enum iml_code check_splits(struct iml_trainer *self, struct iml_error *er
         iml_error_where(error, "/data/set");
         return code;
     }
+    if (iml_run_has_recipe(self)) return check_few_labels(self, error);
     if (data->validation > facts->train_images)
         return refuse("/data/validation", data->validation, facts->train_images,
                       "images are in the train split", error);
@@ -71,5 +103,6 @@ enum iml_code iml_run_check(struct iml_trainer *self, struct iml_error *error)
         return code;
     }
     if (iml_run_is_synthetic(self)) code = check_synthetic(self, error);
+    if (code == IML_OK) code = check_views(self, error);
     return code == IML_OK ? self->methods->check(self, error) : code;
 }

@@ -1,32 +1,118 @@
-/* inner.c: one step on θ (MATH §6): batch, gradient of the regularized loss, optimizer. */
+/* inner.c: one step on θ (MATH §6, FIXMATCH §1): batch, gradient of the regularized loss,
+ * optimizer. */
 #include "base/clock.h"
 #include "engine/trainer/run.h"
 
-enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error)
+/* The step's labeled images, seen as they are. */
+static enum iml_code plain_batch(struct iml_trainer *self, struct iml_batch *batch,
+                                 struct iml_error *error)
+{
+    const size_t rows = self->options.inner.batch;
+    iml_sampler_batch(&self->order, self->state->step, rows, self->maker.places);
+    return iml_batch_make(&self->maker, &self->train, rows, batch, error);
+}
+
+/* Weak views of them and, with a pool, weak and strong views of the step's pool images. */
+static enum iml_code viewed_batch(struct iml_trainer *self, struct iml_batch *batch,
+                                  struct iml_error *error)
+{
+    const uint64_t step = self->state->step;
+    const size_t labeled = self->options.inner.batch;
+    const size_t unlabeled = self->methods->has_pool ? self->consistency.unlabeled : 0;
+    uint32_t *const places = self->maker.places, *const pool_places = places + labeled;
+    iml_sampler_batch(&self->order, step, labeled, places);
+    if (unlabeled > 0) iml_sampler_batch(&self->pool_order, step, unlabeled, pool_places);
+    const struct iml_view_part parts[] = {
+        {.images = &self->train,
+         .order = &self->order,
+         .step = step,
+         .rows = labeled,
+         .places = places,
+         .purpose = IML_PURPOSE_WEAK_LABELED},
+        {.images = &self->pool,
+         .order = &self->pool_order,
+         .step = step,
+         .rows = unlabeled,
+         .places = pool_places,
+         .purpose = IML_PURPOSE_WEAK_POOL},
+        {.images = &self->pool,
+         .order = &self->pool_order,
+         .step = step,
+         .rows = unlabeled,
+         .places = pool_places,
+         .purpose = IML_PURPOSE_STRONG_POOL,
+         .is_strong = true},
+    };
+    for (size_t i = 0; i < labeled; i++) self->maker.labels[i] = self->train.labels[places[i]];
+    *batch = (struct iml_batch){.rows = labeled + 2 * unlabeled,
+                                .inputs = self->maker.values,
+                                .labels = self->maker.labels,
+                                .divisor = (double)labeled};
+    if (unlabeled > 0) iml_consistency_ask(&self->consistency, batch);
+    return iml_views_make(&self->views, &self->maker, parts, unlabeled > 0 ? 3 : 1, error);
+}
+
+enum iml_code iml_inner_batch(struct iml_trainer *self, struct iml_batch *batch,
+                              struct iml_error *error)
+{
+    const enum iml_code code = iml_run_has_views(self) ? viewed_batch(self, batch, error)
+                                                       : plain_batch(self, batch, error);
+    batch->mode = iml_training_mode(self);
+    return code;
+}
+
+struct iml_labeled_result iml_inner_labeled(const struct iml_trainer *self,
+                                            const struct iml_batch_result *result)
+{
+    if (!self->methods->has_pool)
+        return (struct iml_labeled_result){.loss = result->loss, .correct = result->correct};
+    return (struct iml_labeled_result){.loss = iml_consistency_labeled_loss(&self->consistency),
+                                       .correct = self->consistency.correct};
+}
+
+/* last_loss is that of all rows: it stops being finite where any row's does. */
+static void count_step(struct iml_trainer *self, const struct iml_batch_result *result)
 {
     struct iml_state *state = self->state;
+    const struct iml_labeled_result labeled = iml_inner_labeled(self, result);
+    if (self->methods->has_pool)
+        iml_consistency_count(&self->consistency, self->maker.places + self->options.inner.batch,
+                              self->origins, &self->pool_counts.known, &state->tally);
+    if (state->step == 0) state->first_loss = labeled.loss;
+    state->last_loss = result->loss;
+    state->seen_loss += labeled.loss;
+    state->seen_correct += labeled.correct;
+    state->seen_steps++;
+    state->step++;
+}
+
+enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error)
+{
     const double began = imld_ticks_seconds();
-    const size_t rows = self->options.inner.batch;
     struct iml_batch batch;
     struct iml_batch_result result;
-    iml_sampler_batch(&self->order, state->step, rows, self->maker.places);
-    enum iml_code code = iml_batch_make(&self->maker, &self->train, rows, &batch, error);
+    enum iml_code code = iml_inner_batch(self, &batch, error);
     if (code != IML_OK) return code;
-    batch.mode = iml_training_mode(self);
-    const iml_real *diagonal = self->methods->is_meta ? self->knowledge.diagonal : NULL;
+    const iml_real *diagonal = self->methods->is_meta ? self->knowledge.diagonal : self->decay;
     code =
         iml_gradient(self->training, self->theta, &batch, diagonal, self->gradient, &result, error);
     if (code != IML_OK) return code;
     if (self->statistics)
-        iml_update_statistics(self->training, self->options.model.batch_norm_momentum,
-                              self->statistics);
+        iml_update_statistics(self->training, iml_recipe_momentum(self), self->statistics);
+    self->optimizer.options.learning_rate =
+        iml_recipe_rate(&self->options.inner, self->state->step);
     iml_optimizer_step(&self->optimizer, self->theta, self->gradient);
-    if (state->step == 0) state->first_loss = result.loss;
-    state->last_loss = result.loss;
-    state->seen_loss += result.loss;
-    state->seen_correct += result.correct;
-    state->seen_steps++;
-    state->step++;
+    iml_recipe_average(self);
+    count_step(self, &result);
     self->inner_seconds += imld_ticks_seconds() - began;
     return IML_OK;
+}
+
+void iml_run_after_step(struct iml_trainer *self)
+{
+    const size_t every = self->options.evaluation_every;
+    const bool is_over = self->methods->is_finished(self);
+    if (!is_over && (every == 0 || self->state->step % every != 0)) return;
+    self->state->is_evaluation_due = 1;
+    if (iml_run_has_recipe(self)) iml_recipe_look(self);
 }

@@ -53,10 +53,10 @@ static enum iml_code check_labels(const struct iml_trainer *self, const struct i
                                   struct iml_error *error)
 {
     for (size_t i = 0; i < images->count; i++) {
-        if (images->labels[i] < self->facts.classes) continue;
+        if (images->labels[i] < iml_net_outputs(self->net)) continue;
         return iml_error_set(error, IML_ERROR_DATA,
                              "label %u is not below %zu: the files have changed",
-                             (unsigned)images->labels[i], self->facts.classes);
+                             (unsigned)images->labels[i], iml_net_outputs(self->net));
     }
     return IML_OK;
 }
@@ -100,12 +100,29 @@ static enum iml_code load_synthetic(struct iml_trainer *self, struct iml_error *
     return IML_OK;
 }
 
+/* With few labels: the task's classes alone, and a pool. */
+static enum iml_code load_few_labels(struct iml_trainer *self, const struct iml_set *set,
+                                     const struct iml_set *extra, struct iml_error *error)
+{
+    const uint32_t seed = split_seed(&self->options);
+    enum iml_code code = iml_run_load_labeled(self, seed, set, error);
+    if (code == IML_OK) code = iml_run_load_extra(self, seed, extra, error);
+    return code == IML_OK ? iml_run_load_known_test(self, set, error) : code;
+}
+
+static enum iml_code load_all_labels(struct iml_trainer *self, const struct iml_set *set,
+                                     struct iml_error *error)
+{
+    const enum iml_code code = load_train_split(self, set, error);
+    return code == IML_OK ? load_test_split(self, set, error) : code;
+}
+
 enum iml_code iml_run_load(struct iml_trainer *self, const struct iml_set *set,
-                           struct iml_error *error)
+                           const struct iml_set *extra, struct iml_error *error)
 {
     if (iml_run_is_synthetic(self)) return load_synthetic(self, error);
-    enum iml_code code = load_train_split(self, set, error);
-    if (code == IML_OK) code = load_test_split(self, set, error);
+    enum iml_code code = iml_run_has_recipe(self) ? load_few_labels(self, set, extra, error)
+                                                  : load_all_labels(self, set, error);
     if (code == IML_OK) code = check_labels(self, &self->train, error);
     if (code == IML_OK) code = check_labels(self, &self->validation, error);
     if (code == IML_OK) code = check_labels(self, &self->test, error);

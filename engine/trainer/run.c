@@ -13,6 +13,27 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+static size_t pool_images(const struct iml_trainer *self)
+{
+    return self->pool_counts.own_total + self->pool_counts.extra_total;
+}
+
+static void lay_out_pool(struct iml_trainer *self)
+{
+    struct iml_arena *arena = &self->fixed;
+    iml_images_layout(&self->pool, &self->facts, pool_images(self), arena);
+    self->origins = iml_arena_take(arena, pool_images(self), sizeof *self->origins);
+}
+
+/* Images of the largest split that is read. */
+static size_t split_images(const struct iml_trainer *self)
+{
+    const struct iml_set_facts *facts = &self->facts, *extra = self->options.data.pool.extra;
+    const size_t own = larger(facts->train_images, facts->test_images);
+    if (!self->methods->has_pool || !extra) return own;
+    return larger(own, larger(extra->train_images, extra->test_images));
+}
+
 static void lay_out_images(struct iml_trainer *self)
 {
     struct iml_arena *arena = &self->fixed;
@@ -21,6 +42,7 @@ static void lay_out_images(struct iml_trainer *self)
     iml_images_layout(&self->train, facts, self->counts.train_total, arena);
     iml_images_layout(&self->validation, facts, self->counts.validation_total, arena);
     iml_images_layout(&self->test, facts, self->test_count, arena);
+    if (self->methods->has_pool) lay_out_pool(self);
     iml_pixel_table_layout(&self->table, facts->channels, facts->height * facts->width, arena);
 }
 
@@ -40,7 +62,6 @@ static void lay_out_synthetic(struct iml_trainer *self)
 static void lay_out_data(struct iml_trainer *self)
 {
     struct iml_arena *arena = &self->fixed;
-    const struct iml_set_facts *facts = &self->facts;
     if (iml_run_is_synthetic(self)) {
         lay_out_synthetic(self);
     } else {
@@ -51,10 +72,12 @@ static void lay_out_data(struct iml_trainer *self)
         iml_arena_take(arena, self->counts.train_total, sizeof *self->train_indices);
     self->validation_indices =
         iml_arena_take(arena, self->counts.validation_total, sizeof *self->validation_indices);
-    self->split_labels = iml_arena_take(arena, larger(facts->train_images, facts->test_images), 1);
-    /* twice the images of the train split; once those of the test split */
-    self->split_scratch = iml_arena_take(arena, larger(facts->train_images, facts->test_images),
-                                         2 * sizeof *self->split_scratch);
+    if (iml_run_has_recipe(self))
+        self->pool_indices = iml_arena_take(arena, pool_images(self), sizeof *self->pool_indices);
+    self->split_labels = iml_arena_take(arena, split_images(self), 1);
+    /* twice the images of the train split; once those of another */
+    self->split_scratch =
+        iml_arena_take(arena, split_images(self), 2 * sizeof *self->split_scratch);
 }
 
 static size_t evaluation_rows(const struct iml_trainer *self)
@@ -132,6 +155,39 @@ static void lay_out_report(struct iml_trainer *self)
                        self->counts.train_total, arena);
 }
 
+/* Rows of a training batch: B, or with a pool B(1 + 2μ). */
+static size_t training_rows(const struct iml_trainer *self)
+{
+    const size_t batch = self->options.inner.batch;
+    return self->methods->has_pool ? batch * (1 + 2 * self->options.consistency.ratio) : batch;
+}
+
+/* What only a job with few labels, views or a decay has. */
+static void lay_out_recipe(struct iml_trainer *self)
+{
+    struct iml_arena *arena = &self->work;
+    const struct iml_inner_options *inner = &self->options.inner;
+    const size_t parameters = iml_net_parameters(self->net);
+    iml_arena_part(arena, "parameters");
+    self->average =
+        inner->average.is_on ? iml_arena_take(arena, parameters, sizeof *self->average) : NULL;
+    iml_arena_part(arena, "optimizer");
+    self->decay =
+        inner->weight_decay > 0 ? iml_arena_take(arena, parameters, sizeof *self->decay) : NULL;
+    iml_arena_part(arena, "batches");
+    if (iml_run_has_views(self)) {
+        self->views =
+            (struct iml_view_maker){.flip = self->options.data.flip, .seed = self->options.seed};
+        iml_view_maker_layout(&self->views, &self->facts, self->options.threads, arena);
+    }
+    if (!self->methods->has_pool) return;
+    iml_consistency_layout(&self->consistency, &self->options.consistency, inner->batch,
+                           iml_net_outputs(self->net), self->maker.labels, arena);
+    iml_arena_part(arena, "samplers");
+    iml_sampler_layout(&self->pool_order, self->options.seed, IML_PURPOSE_ORDER_POOL,
+                       pool_images(self), arena);
+}
+
 static void lay_out_training(struct iml_trainer *self)
 {
     struct iml_arena *arena = &self->work;
@@ -153,7 +209,7 @@ static void lay_out_training(struct iml_trainer *self)
     iml_arena_part(arena, "batches");
     const bool has_meta_batches = self->methods->is_meta || self->methods->is_report;
     const size_t meta_rows = larger(curvature_rows(self), self->options.meta.validation_batch);
-    const size_t rows = larger(self->options.inner.batch,
+    const size_t rows = larger(training_rows(self),
                                larger(evaluation_rows(self), has_meta_batches ? meta_rows : 1));
     iml_batch_maker_layout(&self->maker, rows, iml_net_inputs(self->net), arena);
     if (iml_run_is_synthetic(self)) iml_batch_maker_layout_values(&self->maker, arena);
@@ -169,7 +225,7 @@ static enum iml_code lay_out_evaluators(struct iml_trainer *self, struct iml_err
     iml_arena_part(arena, "activations");
     enum iml_code code = IML_OK;
     if (!self->methods->is_report)
-        code = iml_evaluator_new(self->net, self->options.inner.batch, false, self->team, arena,
+        code = iml_evaluator_new(self->net, training_rows(self), false, self->team, arena,
                                  &self->training, error);
     if (code == IML_OK && !self->methods->is_report)
         code = iml_evaluator_new_for(self->net, self->evaluation_rows, IML_EVALUATOR_VALUES,
@@ -183,6 +239,7 @@ static enum iml_code lay_out_evaluators(struct iml_trainer *self, struct iml_err
 enum iml_code iml_run_layout_work(struct iml_trainer *self, struct iml_error *error)
 {
     lay_out_training(self);
+    if (!self->methods->is_report) lay_out_recipe(self);
     if (self->methods->is_meta) lay_out_meta(self);
     if (self->methods->is_meta) iml_diagnose_layout(self, &self->work);
     if (self->methods->is_report) lay_out_report(self);

@@ -3,13 +3,23 @@
 #ifndef IMLD_ENGINE_TRAINER_RUN_H
 #define IMLD_ENGINE_TRAINER_RUN_H
 
+#include "engine/data/pool.h"
 #include "engine/data/sampler.h"
 #include "engine/data/set.h"
 #include "engine/data/split.h"
 #include "engine/data/synthetic.h"
+#include "engine/trainer/consistency.h"
 #include "engine/trainer/diagnose.h"
 #include "engine/trainer/images.h"
 #include "engine/trainer/metrics.h"
+#include "engine/trainer/views.h"
+
+/* Test accuracies of the last evaluations, a ring: FIXMATCH 1.13. */
+enum { IML_ACCURACIES_MAX = 20 };
+struct iml_accuracies {
+    uint64_t seen;
+    double values[IML_ACCURACIES_MAX];
+};
 
 /* All scalars that must survive a restart; state.c registers each of them. */
 struct iml_state {
@@ -27,6 +37,10 @@ struct iml_state {
     /* iml, a relative gradient norm: what it is relative to, of step 0 or the last update; NaN
      * before */
     double monitored_norm;
+    /* with few labels */
+    double gradient_norm; /* of the last step before the evaluation that is due */
+    struct iml_accuracies test_accuracies;
+    struct iml_consistency_tally tally; /* with a pool */
 };
 
 /* What a trainer does in its own way. */
@@ -35,6 +49,7 @@ struct iml_trainer_methods {
     /* looks at a point and trains nothing: no optimizer, no training batches; λ where the job names
      * a knowledge; batches and buffers of v, q and curvature. Its evaluation is its own. */
     bool is_report;
+    bool has_pool; /* learns from unlabeled images, too */
     /* One step. */
     enum iml_code (*step)(struct iml_trainer *trainer, struct iml_rows *rows,
                           struct iml_error *error);
@@ -55,6 +70,7 @@ struct iml_trainer {
     const struct iml_trainer_methods *methods;
     struct iml_set_facts facts;
     struct iml_split_counts counts;
+    struct iml_pool_counts pool_counts; /* with few labels; counts is then its split */
     size_t test_count;
 
     /* two arenas: what open has read from files, which no step writes, and all the rest */
@@ -66,6 +82,9 @@ struct iml_trainer {
 
     /* fixed */
     struct iml_images train, validation, test;
+    struct iml_images pool;     /* has_pool: own images, then those of a second set; labels 0 */
+    uint32_t *pool_indices;     /* file indices, each set's ascending */
+    struct iml_origin *origins; /* of the pool; for metrics alone */
     uint32_t *train_indices, *validation_indices; /* file indices, ascending */
     uint8_t *split_labels;                        /* of the whole train split, while opening */
     uint32_t *split_scratch;
@@ -75,10 +94,14 @@ struct iml_trainer {
     /* work */
     struct iml_state *state;
     iml_real *theta, *gradient; /* P */
+    iml_real *average;          /* P: θ̄; NULL: none is kept */
+    iml_real *decay;            /* P: δ on kernels, else 0; derived; NULL: no decay */
     iml_real *statistics;       /* running statistics of batch norm; NULL: the net has none */
     struct iml_optimizer optimizer;
-    struct iml_sampler order;
+    struct iml_sampler order, pool_order;
     struct iml_batch_maker maker;
+    struct iml_view_maker views;                 /* where training sees views */
+    struct iml_consistency consistency;          /* has_pool */
     struct iml_evaluator *training, *evaluation; /* owned */
     size_t evaluation_rows;                      /* images of one chunk of an evaluation */
 
@@ -122,8 +145,18 @@ IML_MUST_USE enum iml_code iml_run_check(struct iml_trainer *self, struct iml_er
 
 /* load.c: labels, split, images, pixel table; or the synthetic problem, where set is NULL. */
 bool iml_run_is_synthetic(const struct iml_trainer *self);
+/* extra: the pool's second set, where it has one. */
 IML_MUST_USE enum iml_code iml_run_load(struct iml_trainer *self, const struct iml_set *set,
-                                        struct iml_error *error);
+                                        const struct iml_set *extra, struct iml_error *error);
+
+/* load_pool.c: the same for a job with few labels, part by part; the second set's images. */
+IML_MUST_USE enum iml_code iml_run_load_labeled(struct iml_trainer *self, uint32_t seed,
+                                                const struct iml_set *set, struct iml_error *error);
+IML_MUST_USE enum iml_code iml_run_load_extra(struct iml_trainer *self, uint32_t seed,
+                                              const struct iml_set *extra, struct iml_error *error);
+IML_MUST_USE enum iml_code iml_run_load_known_test(struct iml_trainer *self,
+                                                   const struct iml_set *set,
+                                                   struct iml_error *error);
 
 /* state.c */
 void iml_state_initialize(struct iml_trainer *self);
@@ -135,8 +168,35 @@ struct iml_mode iml_training_mode(const struct iml_trainer *self);
 struct iml_mode iml_evaluation_mode(const struct iml_trainer *self);
 struct iml_mode iml_curvature_mode(const struct iml_trainer *self);
 
-/* inner.c: one step on θ with the knowledge's regularizer where there is one; counts it. */
+/* inner.c: the batch of the step at hand, valid until the maker makes another. */
+IML_MUST_USE enum iml_code iml_inner_batch(struct iml_trainer *self, struct iml_batch *batch,
+                                           struct iml_error *error);
+/* inner.c: what a result says of the labeled rows alone. */
+struct iml_labeled_result {
+    double loss;
+    size_t correct;
+};
+struct iml_labeled_result iml_inner_labeled(const struct iml_trainer *self,
+                                            const struct iml_batch_result *result);
+
+/* inner.c: one step on θ with the regularizer where there is one; counts it. */
 IML_MUST_USE enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error);
+/* inner.c: whether an evaluation is due after a step, of trainers with a fixed number of them. */
+void iml_run_after_step(struct iml_trainer *self);
+
+/* recipe.c (FIXMATCH 1.6 to 1.9): whether training sees views; whether the job is one with few
+ * labels; η_k; d_k; the decay's diagonal, which is no state; the share of the batch in the running
+ * statistics of the step at hand; θ̄ after its optimizer; the norm of its gradient, before an
+ * evaluation; rows of it. */
+bool iml_run_has_views(const struct iml_trainer *self);
+bool iml_run_has_recipe(const struct iml_trainer *self);
+double iml_recipe_rate(const struct iml_inner_options *inner, uint64_t step);
+double iml_recipe_share(const struct iml_average_options *average, uint64_t step);
+void iml_recipe_derive(struct iml_trainer *self);
+double iml_recipe_momentum(const struct iml_trainer *self);
+void iml_recipe_average(struct iml_trainer *self);
+void iml_recipe_look(struct iml_trainer *self);
+void iml_recipe_tell(struct iml_trainer *self, struct iml_rows *rows);
 
 /* gate.c: the job's bounds and policy; whether they are other than the default, and so have state
  * to keep; the verdict on an estimate, whose residual, v·q and norm the facts hold (their cosine is
@@ -205,6 +265,6 @@ const struct iml_knowledge *iml_point_knowledge(const struct iml_trainer *self);
 IML_MUST_USE enum iml_code iml_point_check(const struct iml_trainer *self, const char *section,
                                            struct iml_error *error);
 
-extern const struct iml_trainer_kind iml_supervised, iml_iml, iml_verify, iml_compare;
+extern const struct iml_trainer_kind iml_supervised, iml_iml, iml_fixmatch, iml_verify, iml_compare;
 
 #endif

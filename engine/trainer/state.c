@@ -12,7 +12,9 @@ enum scope {
     TRAINING_RUNS, /* with steps on θ */
     META_RUNS /* with λ */,
     RELATIVE_RUNS /* a relative gradient norm ends a loop */,
-    GATED_RUNS /* with a gate or a policy */
+    GATED_RUNS /* with a gate or a policy */,
+    RECIPE_RUNS /* with few labels */,
+    POOL_RUNS /* with a pool */
 };
 
 struct scalar {
@@ -37,6 +39,13 @@ static const struct scalar scalars[] = {
     {"state/last_gain",         offsetof(struct iml_state, last_gain),         IML_ITEM_F64, META_RUNS},
     {"state/q_norms_seen",      offsetof(struct iml_state, q_norms.seen),      IML_ITEM_U64, META_RUNS},
     {"state/monitored_norm",    offsetof(struct iml_state, monitored_norm),    IML_ITEM_F64, RELATIVE_RUNS},
+    {"state/gradient_norm",         offsetof(struct iml_state, gradient_norm),         IML_ITEM_F64, RECIPE_RUNS},
+    {"state/test_accuracies_seen",  offsetof(struct iml_state, test_accuracies.seen),  IML_ITEM_U64, RECIPE_RUNS},
+    {"state/consistency/steps",          offsetof(struct iml_state, tally.steps),          IML_ITEM_U64, POOL_RUNS},
+    {"state/consistency/correct",        offsetof(struct iml_state, tally.correct),        IML_ITEM_U64, POOL_RUNS},
+    {"state/consistency/masked_correct", offsetof(struct iml_state, tally.masked_correct), IML_ITEM_U64, POOL_RUNS},
+    {"state/consistency/confidence",     offsetof(struct iml_state, tally.confidence),     IML_ITEM_F64, POOL_RUNS},
+    {"state/consistency/loss",           offsetof(struct iml_state, tally.loss),           IML_ITEM_F64, POOL_RUNS},
     {"state/gate/failures",         offsetof(struct iml_state, gate.failures),         IML_ITEM_U64, GATED_RUNS},
     {"state/gate/skipped_in_a_row", offsetof(struct iml_state, gate.skipped_in_a_row), IML_ITEM_U64, GATED_RUNS},
     {"state/gate/norms_seen",       offsetof(struct iml_state, gate.norms.seen),       IML_ITEM_U64, GATED_RUNS},
@@ -49,11 +58,15 @@ void iml_state_initialize(struct iml_trainer *self)
                                       .first_loss = nan(""),
                                       .last_loss = nan(""),
                                       .monitored_norm = nan(""),
+                                      .gradient_norm = nan(""),
                                       .last_gain = nan("")};
     iml_net_initialize(self->net, self->options.seed, self->theta);
     if (iml_run_is_synthetic(self)) /* one linear layer with one output: one order inside and out */
         for (size_t j = 0; j < self->facts.width; j++)
             self->theta[j] = (iml_real)self->synthetic.start[j];
+    if (self->average) /* θ̄₀ = θ₀ */
+        memcpy(self->average, self->theta, iml_net_parameters(self->net) * sizeof *self->average);
+    iml_recipe_derive(self);
     if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
     if (self->methods->is_report) self->state->is_evaluation_due = 0; /* its end is evaluated */
     if (iml_run_has_knowledge(self)) iml_knowledge_initialize(&self->knowledge);
@@ -73,6 +86,8 @@ static bool is_in_scope(const struct iml_trainer *self, enum scope scope)
     const struct iml_inner_options *inner = &self->options.inner;
     if (scope == ALL_RUNS) return true;
     if (scope == TRAINING_RUNS) return !self->methods->is_report;
+    if (scope == RECIPE_RUNS) return iml_run_has_recipe(self);
+    if (scope == POOL_RUNS) return self->methods->has_pool;
     if (!self->methods->is_meta) return false;
     if (scope == GATED_RUNS) return iml_run_has_gate(self);
     return scope == META_RUNS || is_relative(&inner->warmup_until) || is_relative(&inner->until);
@@ -99,6 +114,38 @@ static enum iml_code register_gate(struct iml_trainer *self, struct iml_error *e
                                    .shape = {IML_WINDOW_MAX},
                                    .data = self->state->gate.norms.values};
     return iml_run_has_gate(self) ? iml_registry_add(&self->registry, &norms, error) : IML_OK;
+}
+
+/* A list of numbers of the state. */
+static enum iml_code register_list(struct iml_trainer *self, const char *name,
+                                   enum iml_item_type type, size_t count, void *data,
+                                   struct iml_error *error)
+{
+    struct iml_item item = {.type = type, .rank = 1, .shape = {count}, .data = data};
+    memcpy(item.name, name, strlen(name) + 1);
+    return iml_registry_add(&self->registry, &item, error);
+}
+
+/* θ̄, the ring of test accuracies, and the tally's counts by origin and class. */
+static enum iml_code register_recipe(struct iml_trainer *self, struct iml_error *error)
+{
+    struct iml_state *state = self->state;
+    enum iml_code code = IML_OK;
+    if (self->average)
+        code = iml_net_register(self->net, &self->registry, "ema/", "", self->average, error);
+    if (code == IML_OK && iml_run_has_recipe(self))
+        code = register_list(self, "state/test_accuracies", IML_ITEM_F64, IML_ACCURACIES_MAX,
+                             state->test_accuracies.values, error);
+    if (code != IML_OK || !self->methods->has_pool) return code;
+    code = register_list(self, "state/consistency/images", IML_ITEM_U64, 2, state->tally.images,
+                         error);
+    if (code == IML_OK)
+        code = register_list(self, "state/consistency/masked", IML_ITEM_U64, 2, state->tally.masked,
+                             error);
+    if (code == IML_OK)
+        code = register_list(self, "state/consistency/classes", IML_ITEM_U64,
+                             iml_net_outputs(self->net), state->tally.classes, error);
+    return code;
 }
 
 /* What an update compares itself with: the hypergradient before it, and the last norms of q. */
@@ -145,6 +192,7 @@ enum iml_code iml_state_register(struct iml_trainer *self, struct iml_error *err
         code = iml_optimizer_register(&self->optimizer, "optimizer/", self->net, &self->registry,
                                       error);
     if (code == IML_OK) code = register_scalars(self, error);
+    if (code == IML_OK) code = register_recipe(self, error);
     if (code == IML_OK && self->methods->is_report && iml_run_has_knowledge(self))
         code = iml_knowledge_register(&self->knowledge, &self->registry, error);
     if (code == IML_OK && self->methods->register_items)

@@ -11,11 +11,8 @@ static enum iml_code supervised_step(struct iml_trainer *self, struct iml_rows *
 {
     (void)rows;
     const enum iml_code code = iml_inner_step(self, error);
-    if (code != IML_OK) return code;
-    const size_t every = self->options.evaluation_every;
-    if (supervised_is_finished(self) || (every > 0 && self->state->step % every == 0))
-        self->state->is_evaluation_due = 1;
-    return IML_OK;
+    if (code == IML_OK) iml_run_after_step(self);
+    return code;
 }
 
 static uint64_t supervised_steps_of(const struct iml_trainer *self)

@@ -8,8 +8,8 @@
 
 #include "engine/trainer/run.h"
 
-const struct iml_trainer_kind *const iml_trainer_kinds[] = {&iml_supervised, &iml_iml, &iml_verify,
-                                                            &iml_compare, NULL};
+const struct iml_trainer_kind *const iml_trainer_kinds[] = {
+    &iml_supervised, &iml_iml, &iml_fixmatch, &iml_verify, &iml_compare, NULL};
 
 const struct iml_trainer_kind *iml_trainer_kind_find(const char *name)
 {
@@ -32,26 +32,26 @@ struct iml_net_options iml_run_net_options(const struct iml_trainer *self)
 {
     const struct iml_set_facts *facts = &self->facts;
     const struct iml_model_options *model = &self->options.model;
-    struct iml_net_options net = {.inputs = facts->channels * facts->height * facts->width,
-                                  .hidden_count = model->hidden_count,
-                                  .outputs = facts->classes,
-                                  .activation = model->activation,
-                                  .loss = iml_run_is_synthetic(self) ? IML_LOSS_SQUARED_ERROR
-                                                                     : IML_LOSS_CROSS_ENTROPY,
-                                  .has_bias = !iml_run_is_synthetic(self),
-                                  .slope = model->slope,
-                                  .has_batch_norm = model->has_batch_norm,
-                                  .epsilon = model->batch_norm_epsilon,
-                                  .dropout = model->dropout,
-                                  .initialization = model->initialization,
-                                  .model = model->kind,
-                                  .channels = facts->channels,
-                                  .height = facts->height,
-                                  .width = facts->width,
-                                  .depth = model->depth,
-                                  .widening = model->widening,
-                                  .convolution = model->convolution,
-                                  .threads = self->options.threads};
+    struct iml_net_options net = {
+        .inputs = facts->channels * facts->height * facts->width,
+        .hidden_count = model->hidden_count,
+        .outputs = iml_run_has_recipe(self) ? self->pool_counts.known.outputs : facts->classes,
+        .activation = model->activation,
+        .loss = iml_run_is_synthetic(self) ? IML_LOSS_SQUARED_ERROR : IML_LOSS_CROSS_ENTROPY,
+        .has_bias = !iml_run_is_synthetic(self),
+        .slope = model->slope,
+        .has_batch_norm = model->has_batch_norm,
+        .epsilon = model->batch_norm_epsilon,
+        .dropout = model->dropout,
+        .initialization = model->initialization,
+        .model = model->kind,
+        .channels = facts->channels,
+        .height = facts->height,
+        .width = facts->width,
+        .depth = model->depth,
+        .widening = model->widening,
+        .convolution = model->convolution,
+        .threads = self->options.threads};
     memcpy(net.hidden, model->hidden, sizeof net.hidden);
     return net;
 }
@@ -133,6 +133,18 @@ enum iml_code iml_trainer_facts(const struct iml_data_options *data,
     return iml_set_inspect(roots, data->set, facts, error);
 }
 
+/* The pool's second set; a closed one where there is none. */
+static enum iml_code open_extra(const struct iml_trainer_options *options, struct iml_set *extra,
+                                struct iml_error *error)
+{
+    const struct iml_pool_options *pool = &options->data.pool;
+    *extra = (struct iml_set){.folder = {.root = -1}};
+    if (pool->labels == 0 || !pool->extra || !options->kind->methods->has_pool) return IML_OK;
+    const enum iml_code code = iml_set_open(&options->roots, pool->extra->name, extra, error);
+    if (code == IML_ERROR_NOT_FOUND) iml_error_where(error, "/data/unlabeled_extra/set");
+    return code;
+}
+
 /* The set's files stay open until its images are read; a synthetic problem has none. */
 static enum iml_code open_set(const struct iml_trainer_options *options, struct iml_set *set,
                               struct iml_set_facts *facts, struct iml_error *error)
@@ -150,16 +162,21 @@ enum iml_code iml_trainer_open(const struct iml_trainer_options *options, const 
                                struct iml_trainer **trainer, struct iml_error *error)
 {
     struct iml_trainer *self = NULL;
-    struct iml_set set;
+    struct iml_set set, extra;
     struct iml_set_facts facts;
     *trainer = NULL;
     enum iml_code code = open_set(options, &set, &facts, error);
+    const enum iml_code extra_code = open_extra(options, &extra, error);
+    if (code == IML_OK) code = extra_code;
     if (code == IML_OK) code = prepare(options, &facts, &self, error);
     if (code == IML_OK)
         code = iml_team_open(options->threads, options->nice, cancel, &self->team, error);
     if (code == IML_OK) code = take_memory(self, error);
-    if (code == IML_OK) code = iml_run_load(self, &set, error);
+    if (code == IML_OK) code = iml_run_load(self, &set, &extra, error);
     iml_set_close(&set);
+    iml_set_close(&extra);
+    if (self)
+        self->options.data.pool = (struct iml_pool_options){.labels = options->data.pool.labels};
     if (code == IML_OK) code = iml_registry_open(&self->registry, error);
     if (code == IML_OK) {
         iml_state_initialize(self);
@@ -218,6 +235,7 @@ enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows 
     }
     if (code == IML_OK) code = iml_evaluate_sets(trainer, rows, error);
     if (code != IML_OK) return code;
+    iml_recipe_tell(trainer, rows);
     state->seen_steps = state->seen_correct = 0;
     state->seen_loss = 0;
     state->is_evaluation_due = 0;
@@ -269,6 +287,7 @@ const struct iml_registry *iml_trainer_registry(const struct iml_trainer *traine
 static void forget_orders(struct iml_trainer *self)
 {
     iml_sampler_forget(&self->order);
+    iml_sampler_forget(&self->pool_order);
     iml_sampler_forget(&self->validation_order);
     iml_sampler_forget(&self->curvature_order);
     iml_sampler_forget(&self->monitor_order);
@@ -279,6 +298,7 @@ enum iml_code iml_trainer_restored(struct iml_trainer *trainer, struct iml_error
     const bool is_meta = trainer->methods->is_meta;
     forget_orders(trainer);
     trainer->inner_seconds = nan("");
+    iml_recipe_derive(trainer);
     if (iml_run_has_knowledge(trainer)) iml_knowledge_refresh(&trainer->knowledge);
     if (trainer->state->is_evaluation_due <= 1 && (!is_meta || trainer->state->is_warm <= 1))
         return IML_OK;

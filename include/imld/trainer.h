@@ -5,15 +5,20 @@
 #include <stdatomic.h>
 
 #include "imld/arena.h"
+#include "imld/augment.h"
 #include "imld/curvature.h"
 #include "imld/dataset.h"
 #include "imld/diagnostics.h"
 #include "imld/knowledge.h"
 #include "imld/net.h"
 #include "imld/optimizer.h"
+#include "imld/pool.h"
 #include "imld/registry.h"
 
 enum iml_pixels { IML_PIXELS_STANDARDIZED, IML_PIXELS_SYMMETRIC, IML_PIXELS_UNIT };
+
+/* What is seen of an image in training: itself, or its weak view (FIXMATCH 3.1). */
+enum iml_views { IML_VIEWS_NONE, IML_VIEWS_WEAK };
 
 struct iml_data_options {
     const char *set;   /* "synthetic": the problem that `synthetic` tells */
@@ -22,6 +27,12 @@ struct iml_data_options {
     size_t test;       /* the first n of the test split; 0: all */
     enum iml_pixels pixels;
     struct iml_synthetic_options synthetic;
+    /* labels above 0: so many training images, split off as FIXMATCH 4.1 has it (`train` is then
+     * 0; pool.validation is not looked at), and fixmatch's pool. What it points to is borrowed
+     * until open or plan returns. */
+    struct iml_pool_options pool;
+    enum iml_views views;
+    enum iml_view_flip flip; /* of all views: the pool's too */
 };
 
 struct iml_model_options {
@@ -52,14 +63,36 @@ struct iml_until {
     size_t check_every; /* steps between two looks, the first after min_steps; 0 is 1 */
 };
 
+/* The learning rate η_k of step k of K: η, or η cos(7πk/(16K)), FIXMATCH 1.7. */
+enum iml_schedule { IML_SCHEDULE_CONSTANT, IML_SCHEDULE_COSINE };
+
+/* The moving average θ̄ of θ and the share d_k that it keeps of itself at step k (FIXMATCH 1.8):
+ * `decay`, with has_warmup at most (1 + k)/(10 + k). Where it is on, evaluations are of θ̄, and
+ * running statistics keep d_k of themselves, too (1.9). */
+struct iml_average_options {
+    bool is_on, has_warmup;
+    double decay;
+};
+
 struct iml_inner_options {
     struct iml_optimizer_options optimizer;
     size_t batch;
-    size_t steps;        /* supervised: steps in all */
+    size_t steps; /* supervised, fixmatch: steps in all */
+    /* supervised, fixmatch */
+    double weight_decay; /* δ of (δ/2) Σ ‖W‖² over the kernels (FIXMATCH 1.6) */
+    enum iml_schedule schedule;
+    struct iml_average_options average;
     size_t warmup_steps; /* iml: steps before the first update, where warmup_until is not used */
     struct iml_until warmup_until;
     size_t steps_per_update; /* iml, where until is not used */
     struct iml_until until;  /* iml: between two updates */
+};
+
+/* fixmatch (FIXMATCH §1): pool images a labeled one, μ; the least confidence of a pseudo label, τ;
+ * the weight of the pool's loss, λ_u. */
+struct iml_consistency_options {
+    size_t ratio;
+    double threshold, weight;
 };
 
 /* Zero is the default of both. fixed: one mask an update, the same in all products of a solve. */
@@ -143,11 +176,12 @@ struct iml_trainer_options {
     struct iml_data_options data;
     struct iml_model_options model;
     struct iml_inner_options inner;
+    struct iml_consistency_options consistency; /* fixmatch only */
     /* iml; verify and compare: knowledge (kind NULL: there is no λ), batches and curvature */
     struct iml_meta_options meta;
     struct iml_diagnostics_options diagnostics; /* iml only */
     struct iml_compare_options compare;         /* compare only */
-    size_t evaluation_every;                    /* supervised: steps; iml: updates */
+    size_t evaluation_every;                    /* supervised, fixmatch: steps; iml: updates */
     uint32_t seed;
     bool has_split_seed; /* the split is drawn with split_seed in place of seed (DESIGN §4: from) */
     uint32_t split_seed;
@@ -210,7 +244,7 @@ struct iml_progress {
 struct iml_trainer;
 
 struct iml_trainer_kind {
-    const char *name;                          /* "supervised", "iml", "verify", "compare" */
+    const char *name; /* "supervised", "iml", "fixmatch", "verify", "compare" */
     const struct iml_trainer_methods *methods; /* private: engine/trainer/ */
 };
 

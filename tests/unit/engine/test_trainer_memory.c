@@ -71,6 +71,12 @@ static void test_steps_updates_and_evaluations_allocate_nothing(void **state)
     options = case_supervised(sets);
     options.inner.steps = 50;
     count_steps(options, sets);
+    options = case_fixmatch(sets);
+    options.inner.steps = 50;
+    count_steps(options, sets);
+    options = case_few_labels(sets);
+    options.inner.steps = 50;
+    count_steps(options, sets);
 }
 
 /* Reports, from their first step to the artifact. */

@@ -159,6 +159,45 @@ struct iml_trainer_options case_iml_synthetic(const struct sets *sets)
     return options;
 }
 
+struct iml_trainer_options case_fixmatch(const struct sets *sets)
+{
+    static const uint8_t known[] = {0, 1, 3};
+    struct iml_trainer_options options = case_supervised(sets);
+    options.kind = iml_trainer_kind_find("fixmatch");
+    options.data = (struct iml_data_options){.set = "small",
+                                             .validation = 30,
+                                             .pixels = IML_PIXELS_SYMMETRIC,
+                                             .pool = {.labels = 18,
+                                                      .mismatch = IML_MISMATCH_FIXED_POOL,
+                                                      .share = 0.25,
+                                                      .known = known,
+                                                      .known_count = sizeof known},
+                                             .views = IML_VIEWS_WEAK,
+                                             .flip = IML_VIEW_FLIP_HALF};
+    options.model.activation = IML_ACTIVATION_LEAKY_RELU;
+    options.model.slope = 0.1;
+    options.model.has_batch_norm = true;
+    options.model.batch_norm_epsilon = 1e-3;
+    /* biases from 0: before batch norm they have no gradient but rounding, which moves no other */
+    options.model.initialization = IML_INITIALIZATION_KAIMING_NORMAL;
+    options.inner.batch = 9;
+    options.inner.weight_decay = 5e-4;
+    options.inner.schedule = IML_SCHEDULE_COSINE;
+    options.inner.average =
+        (struct iml_average_options){.is_on = true, .has_warmup = true, .decay = 0.999};
+    options.consistency =
+        (struct iml_consistency_options){.ratio = 3, .threshold = 0.5, .weight = 1};
+    return options;
+}
+
+struct iml_trainer_options case_few_labels(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_fixmatch(sets);
+    options.kind = iml_trainer_kind_find("supervised");
+    options.consistency = (struct iml_consistency_options){0};
+    return options;
+}
+
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel)
 {
     struct iml_trainer *trainer = NULL;

@@ -36,6 +36,12 @@ bool case_is_a_look(const char *metric);
 /* iml on a synthetic quadratic of 30 dimensions: rows of numbers with weights, squared errors. */
 struct iml_trainer_options case_iml_synthetic(const struct sets *sets);
 
+/* fixmatch with a class mismatch, on a net with batch norm, θ̄, decay and a schedule: 12 steps of 9
+ * labeled and 27 pool images, evaluated every 4; some pseudo labels of each origin count and some
+ * don't. And its baseline: supervised on the same 18 labeled images. */
+struct iml_trainer_options case_fixmatch(const struct sets *sets);
+struct iml_trainer_options case_few_labels(const struct sets *sets);
+
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel);
 
 enum { CASE_ENTRIES_MAX = 8192 };

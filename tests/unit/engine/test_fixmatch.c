@@ -1,0 +1,325 @@
+/* test_fixmatch.c: the trainer fixmatch and its baseline (FIXMATCH §1, §4, §5), rule by rule. That
+ * a step's loss, gradient and new state are PyTorch's: tests/oracle/fixmatch_oracle.py. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/trainer/run.h"
+#include "tests/unit/check.h"
+#include "tests/unit/engine/trainer_case.h"
+
+enum { FOREVER = 1000 };
+
+static struct case_log *new_log(void)
+{
+    struct case_log *log = calloc(1, sizeof *log);
+    assert_non_null(log);
+    return log;
+}
+
+static void step(struct iml_trainer *trainer)
+{
+    struct iml_rows rows = {0};
+    struct iml_error error = {0};
+    assert_int_equal(iml_trainer_step(trainer, &rows, &error), IML_OK);
+}
+
+/* FIXMATCH 1.7, 1.8 */
+static void test_schedule_and_average(void **state)
+{
+    (void)state;
+    struct iml_inner_options inner = {.optimizer = {.learning_rate = 0.03}, .steps = 1000};
+    assert_true(iml_recipe_rate(&inner, 700) == 0.03);
+    inner.schedule = IML_SCHEDULE_COSINE;
+    assert_true(iml_recipe_rate(&inner, 0) == 0.03);
+    check_close(iml_recipe_rate(&inner, 1000), 0.03 * 0.19509032201612825, 1e-12);
+    struct iml_average_options average = {.is_on = true, .decay = 0.999};
+    assert_true(iml_recipe_share(&average, 0) == 0.999);
+    average.has_warmup = true;
+    assert_true(iml_recipe_share(&average, 0) == 0.1);
+    check_close(iml_recipe_share(&average, 90), 0.91, 1e-15);
+    assert_true(iml_recipe_share(&average, 8989) < 0.999);
+    assert_true(iml_recipe_share(&average, 8990) == 0.999);
+}
+
+/* FIXMATCH 1.8, 1.9 in a run: what a step makes of θ̄ and of δ's diagonal. */
+static void test_a_step_moves_the_average(void **state)
+{
+    const struct iml_trainer_options options = case_fixmatch(*state);
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    const size_t parameters = iml_net_parameters(trainer->net);
+    assert_memory_equal(trainer->average, trainer->theta, parameters * sizeof(iml_real));
+    iml_real *before = calloc(parameters, sizeof *before);
+    assert_non_null(before);
+    for (unsigned k = 0; k < 3; k++) {
+        memcpy(before, trainer->average, parameters * sizeof *before);
+        step(trainer);
+        const double d = (1.0 + k) / (10.0 + k);
+        for (size_t j = 0; j < parameters; j++)
+            assert_true(trainer->average[j] ==
+                        (iml_real)(d * (double)before[j] + (1 - d) * (double)trainer->theta[j]));
+    }
+    for (size_t b = 0; b < iml_net_block_count(trainer->net); b++) {
+        const struct iml_block *block = iml_net_block(trainer->net, b);
+        assert_true(trainer->decay[block->offset] ==
+                    (block->is_kernel ? (iml_real)5e-4 : (iml_real)0));
+    }
+    free(before);
+    iml_trainer_close(trainer);
+}
+
+/* FIXMATCH 1.1, 1.2, 3.4: rows [α(x); α(u); 𝒜(u)], each drawn apart, keyed by place and pass. */
+static void check_view(const struct iml_trainer *trainer, const struct iml_images *images,
+                       const struct iml_stream *stream, size_t row)
+{
+    enum { BYTES = IDX_SIDE * IDX_SIDE };
+    const struct iml_view_shape shape = {.channels = 1, .height = IDX_SIDE, .width = IDX_SIDE};
+    uint8_t view[BYTES], scratch[BYTES];
+    struct iml_view_draw draw;
+    iml_view_draw(&shape, IML_VIEW_FLIP_HALF, stream, &draw);
+    const uint8_t *image = images->pixels + stream->index * (size_t)BYTES;
+    if (stream->purpose == IML_PURPOSE_STRONG_POOL)
+        iml_strong_view(&shape, &draw, image, scratch, view);
+    else
+        iml_weak_view(&shape, &draw, image, view);
+    for (size_t i = 0; i < BYTES; i++) {
+        const iml_real expected =
+            (iml_real)view[i] * ((iml_real)2 / (iml_real)255) - (iml_real)1; /* FIXMATCH 1.11 */
+        assert_true(trainer->maker.values[row * BYTES + i] == expected);
+    }
+}
+
+static void test_rows_are_views(void **state)
+{
+    const struct iml_trainer_options options = case_fixmatch(*state);
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    enum { B = 9, U = 27 };
+    for (uint64_t k = 0; k < 4; k++) {
+        uint32_t labeled[B], pool[U];
+        step(trainer);
+        iml_sampler_batch(&trainer->order, k, B, labeled);
+        iml_sampler_batch(&trainer->pool_order, k, U, pool);
+        for (size_t r = 0; r < B; r++) {
+            const uint32_t pass = (uint32_t)((k * B + r) / 18);
+            check_view(trainer, &trainer->train,
+                       &(struct iml_stream){1, IML_PURPOSE_WEAK_LABELED, labeled[r], pass}, r);
+            assert_int_equal(trainer->maker.labels[r], trainer->train.labels[labeled[r]]);
+        }
+        for (size_t i = 0; i < U; i++) {
+            const uint32_t pass = (uint32_t)((k * U + i) / trainer->pool.count);
+            check_view(trainer, &trainer->pool,
+                       &(struct iml_stream){1, IML_PURPOSE_WEAK_POOL, pool[i], pass}, B + i);
+            check_view(trainer, &trainer->pool,
+                       &(struct iml_stream){1, IML_PURPOSE_STRONG_POOL, pool[i], pass}, B + U + i);
+        }
+    }
+    iml_trainer_close(trainer);
+}
+
+/* FIXMATCH 4.7: origins and the pool's labels turned about: the same state after each step, other
+ * tallies. */
+static void test_origins_are_for_metrics_alone(void **state)
+{
+    const struct iml_trainer_options options = case_fixmatch(*state);
+    struct iml_trainer *one = case_open(&options, NULL), *other = case_open(&options, NULL);
+    const size_t parameters = iml_net_parameters(one->net), n = other->pool.count;
+    for (size_t i = 0; i < n / 2; i++) {
+        const struct iml_origin origin = other->origins[i];
+        other->origins[i] = other->origins[n - 1 - i];
+        other->origins[n - 1 - i] = origin;
+    }
+    for (size_t i = 0; i < n; i++) other->pool.labels[i] = (uint8_t)(255 - i % 3);
+    for (int k = 0; k < 12; k++) {
+        step(one);
+        step(other);
+        assert_memory_equal(one->gradient, other->gradient, parameters * sizeof(iml_real));
+        assert_memory_equal(one->theta, other->theta, parameters * sizeof(iml_real));
+        assert_memory_equal(one->average, other->average, parameters * sizeof(iml_real));
+    }
+    assert_true(one->state->tally.correct != other->state->tally.correct);
+    iml_trainer_close(one);
+    iml_trainer_close(other);
+}
+
+static void test_same_bits_for_any_number_of_threads(void **state)
+{
+    struct iml_trainer_options cases[] = {case_fixmatch(*state), case_few_labels(*state),
+                                          case_fixmatch(*state)};
+    cases[2].model.kind = iml_model_kind_find("cnn_small");
+    cases[2].inner.steps = 2;
+    for (size_t i = 0; i < 3; i++) {
+        struct case_log *logs[2] = {new_log(), new_log()};
+        for (unsigned threads = 1; threads <= 4; threads *= 2) {
+            struct case_log *log = logs[threads > 1];
+            log->count = 0;
+            cases[i].threads = threads;
+            struct iml_trainer *trainer = case_open(&cases[i], NULL);
+            (void)case_finish(trainer, log, FOREVER);
+            iml_trainer_close(trainer);
+            if (threads > 1) case_assert_same(logs[0], 0, log);
+        }
+        free(logs[0]);
+        free(logs[1]);
+    }
+}
+
+/* FIXMATCH §5: shares from their counts, and what an evaluation tells of the task's classes. */
+static void test_rows(void **state)
+{
+    const struct iml_trainer_options options = case_fixmatch(*state);
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    struct case_log *log = new_log();
+    (void)case_finish(trainer, log, FOREVER);
+    const double images = case_last(log, "consistency/images");
+    const double inside = case_last(log, "consistency/images_in_distribution");
+    const double masked = case_last(log, "consistency/masked");
+    const double masked_inside = case_last(log, "consistency/masked_in_distribution");
+    assert_true(images == 4 * 27 && inside < images && inside > 0);
+    assert_true(masked > 0 && masked < images && masked_inside < masked);
+    check_close(case_last(log, "consistency/mask"), masked / images, 1e-15);
+    check_close(case_last(log, "consistency/mask_in_distribution"), masked_inside / inside, 1e-15);
+    check_close(case_last(log, "consistency/mask_out_of_distribution"),
+                (masked - masked_inside) / (images - inside), 1e-15);
+    const double confidence = case_last(log, "consistency/confidence");
+    assert_true(confidence > 1.0 / 3 && confidence < 1);
+    const double entropy = case_last(log, "consistency/class_entropy");
+    assert_true(entropy >= 0 && entropy <= 1);
+    assert_true(case_last(log, "consistency/loss") >= 0);
+    check_close(case_last(log, "inner/learning_rate"), iml_recipe_rate(&options.inner, 11), 1e-15);
+    assert_true(case_last(log, "inner/gradient_norm") > 0);
+    assert_true(case_last(log, "ema/distance") > 0);
+    (void)case_last(log, "validation/accuracy_raw");
+    (void)case_last(log, "test/accuracy_raw");
+    /* of 4 evaluations: the mean of the two in the middle, each of 45 images of known classes */
+    const double median = case_last(log, "test/accuracy_median20");
+    check_close(median * 90, round(median * 90), 1e-9);
+    assert_int_equal(trainer->test.count, 45);
+    free(log);
+    iml_trainer_close(trainer);
+}
+
+/* A mean over no image is no number. */
+static void test_a_mean_over_nothing_is_null(void **state)
+{
+    struct iml_trainer_options options = case_fixmatch(*state);
+    options.data.pool.share = 0;
+    options.consistency.threshold = 1.01; /* above any confidence */
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    struct case_log *log = new_log();
+    (void)case_finish(trainer, log, FOREVER);
+    assert_true(isnan(case_last(log, "consistency/mask_out_of_distribution")));
+    assert_true(isnan(case_last(log, "consistency/masked_accuracy")));
+    assert_true(isnan(case_last(log, "consistency/class_entropy")));
+    assert_true(case_last(log, "consistency/mask") == 0);
+    assert_true(case_last(log, "consistency/loss") == 0); /* the divisor is μB */
+    free(log);
+    iml_trainer_close(trainer);
+}
+
+/* FIXMATCH 4.8: the same split, the same first views; no pool in memory. */
+static void test_the_baseline_has_the_same_split(void **state)
+{
+    const struct iml_trainer_options options[] = {case_fixmatch(*state), case_few_labels(*state)};
+    struct iml_trainer *trainers[2];
+    for (size_t i = 0; i < 2; i++) {
+        trainers[i] = case_open(&options[i], NULL);
+        step(trainers[i]);
+    }
+    assert_memory_equal(trainers[0]->train_indices, trainers[1]->train_indices, 18 * 4);
+    assert_memory_equal(trainers[0]->validation_indices, trainers[1]->validation_indices, 30 * 4);
+    assert_memory_equal(trainers[0]->maker.values, trainers[1]->maker.values,
+                        9 * IDX_PIXELS * sizeof(iml_real));
+    assert_int_equal(trainers[1]->pool.count, 0);
+    assert_true(trainers[1]->memory.total_bytes < trainers[0]->memory.total_bytes);
+    for (size_t i = 0; i < 2; i++) iml_trainer_close(trainers[i]);
+}
+
+/* FIXMATCH 4.6: images of a second set join the pool, whatever their labels. */
+static void test_an_extra_set_joins_the_pool(void **state)
+{
+    struct iml_trainer_options options = case_fixmatch(*state);
+    struct iml_set_facts facts;
+    struct iml_error error = {0};
+    assert_int_equal(iml_set_inspect(&options.roots, "other", &facts, &error), IML_OK);
+    options.data.pool.mismatch = IML_MISMATCH_NONE;
+    options.data.pool.labels = 20;
+    options.data.pool.extra = &facts;
+    options.data.pool.extra_count = 25;
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    struct case_log *log = new_log();
+    assert_int_equal(trainer->pool.count, 200 - 30 + 25);
+    for (size_t i = 0; i < trainer->pool.count; i++)
+        assert_int_equal(trainer->origins[i].is_extra, i >= 170);
+    uint8_t pixels[IDX_PIXELS], label = 0;
+    assert_int_equal(iml_set_read_image(&options.roots, "other", IML_SPLIT_TRAIN,
+                                        trainer->pool_indices[194], pixels, sizeof pixels, &label,
+                                        &error),
+                     IML_OK);
+    assert_memory_equal(trainer->pool.pixels + 194 * (size_t)IDX_PIXELS, pixels, IDX_PIXELS);
+    (void)case_finish(trainer, log, FOREVER);
+    assert_true(case_last(log, "consistency/images_in_distribution") <
+                case_last(log, "consistency/images"));
+    free(log);
+    iml_trainer_close(trainer);
+}
+
+static void check_refused(const struct iml_trainer_options *options, const char *pointer)
+{
+    struct iml_trainer *trainer = NULL;
+    struct iml_error error = {0};
+    assert_int_not_equal(iml_trainer_open(options, NULL, &trainer, &error), IML_OK);
+    assert_null(trainer);
+    assert_string_equal(error.where, pointer);
+}
+
+static void test_refusals(void **state)
+{
+    struct iml_trainer_options options = case_fixmatch(*state);
+    options.data.pool.labels = 0;
+    check_refused(&options, "/data/labels");
+    options.data.pool.labels = 20; /* no multiple of three */
+    check_refused(&options, "/data/labels");
+    options = case_fixmatch(*state);
+    options.consistency.ratio = 0;
+    check_refused(&options, "/consistency/ratio");
+    options.consistency.ratio = SIZE_MAX / 8;
+    check_refused(&options, "/consistency/ratio");
+    options = case_fixmatch(*state);
+    options.data.test = 46;
+    check_refused(&options, "/data/test");
+}
+
+static int set_up(void **state)
+{
+    struct sets *sets = calloc(1, sizeof *sets);
+    assert_non_null(sets);
+    sets_open(sets);
+    case_write_set(sets);
+    sets_write_idx(sets, "other", 40, 10);
+    *state = sets;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    sets_close(*state);
+    free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_schedule_and_average),
+        cmocka_unit_test(test_a_step_moves_the_average),
+        cmocka_unit_test(test_rows_are_views),
+        cmocka_unit_test(test_origins_are_for_metrics_alone),
+        cmocka_unit_test(test_same_bits_for_any_number_of_threads),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_a_mean_over_nothing_is_null),
+        cmocka_unit_test(test_the_baseline_has_the_same_split),
+        cmocka_unit_test(test_an_extra_set_joins_the_pool),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
