@@ -41,6 +41,12 @@ void iml_recipe_derive(struct iml_trainer *self)
     }
 }
 
+void iml_recipe_begin(struct iml_trainer *self)
+{
+    const size_t parameters = iml_net_parameters(self->net);
+    if (self->average) memcpy(self->average, self->theta, parameters * sizeof *self->average);
+}
+
 double iml_recipe_momentum(const struct iml_trainer *self)
 {
     const struct iml_average_options *average = &self->options.inner.average;

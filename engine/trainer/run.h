@@ -69,6 +69,7 @@ struct iml_trainer {
     struct iml_trainer_options options; /* roots are not kept; data.set points to facts.name */
     const struct iml_trainer_methods *methods;
     struct iml_set_facts facts;
+    struct iml_set_facts extra_facts; /* where data.extra_set names one */
     struct iml_split_counts counts;
     struct iml_pool_counts pool_counts; /* with few labels; counts is then its split */
     size_t test_count;
@@ -193,6 +194,7 @@ bool iml_run_has_recipe(const struct iml_trainer *self);
 double iml_recipe_rate(const struct iml_inner_options *inner, uint64_t step);
 double iml_recipe_share(const struct iml_average_options *average, uint64_t step);
 void iml_recipe_derive(struct iml_trainer *self);
+void iml_recipe_begin(struct iml_trainer *self); /* θ̄₀ = θ₀ */
 double iml_recipe_momentum(const struct iml_trainer *self);
 void iml_recipe_average(struct iml_trainer *self);
 void iml_recipe_look(struct iml_trainer *self);

@@ -64,8 +64,7 @@ void iml_state_initialize(struct iml_trainer *self)
     if (iml_run_is_synthetic(self)) /* one linear layer with one output: one order inside and out */
         for (size_t j = 0; j < self->facts.width; j++)
             self->theta[j] = (iml_real)self->synthetic.start[j];
-    if (self->average) /* θ̄₀ = θ₀ */
-        memcpy(self->average, self->theta, iml_net_parameters(self->net) * sizeof *self->average);
+    iml_recipe_begin(self);
     iml_recipe_derive(self);
     if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
     if (self->methods->is_report) self->state->is_evaluation_due = 0; /* its end is evaluated */

@@ -56,6 +56,18 @@ struct iml_net_options iml_run_net_options(const struct iml_trainer *self)
     return net;
 }
 
+/* The facts of a second set that is given by its name. */
+static enum iml_code find_extra(struct iml_trainer *self, const struct iml_set_roots *roots,
+                                struct iml_error *error)
+{
+    struct iml_data_options *data = &self->options.data;
+    if (!data->extra_set || !self->methods->has_pool) return IML_OK;
+    const enum iml_code code = iml_set_inspect(roots, data->extra_set, &self->extra_facts, error);
+    if (code != IML_OK) iml_error_where(error, "/data/unlabeled_extra/set");
+    data->pool.extra = &self->extra_facts;
+    return code;
+}
+
 /* A trainer with its net and its counts, not yet with memory. */
 static enum iml_code prepare(const struct iml_trainer_options *options,
                              const struct iml_set_facts *facts, struct iml_trainer **trainer,
@@ -71,7 +83,8 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
     self->facts = *facts;
     self->options.data.set = self->facts.name;
     self->inner_seconds = nan("");
-    enum iml_code code = iml_run_check(self, error);
+    enum iml_code code = find_extra(self, &options->roots, error);
+    if (code == IML_OK) code = iml_run_check(self, error);
     if (code != IML_OK) return code;
     const struct iml_net_options net = iml_run_net_options(self);
     code = iml_net_new(&net, &self->net, error);
@@ -137,10 +150,12 @@ enum iml_code iml_trainer_facts(const struct iml_data_options *data,
 static enum iml_code open_extra(const struct iml_trainer_options *options, struct iml_set *extra,
                                 struct iml_error *error)
 {
-    const struct iml_pool_options *pool = &options->data.pool;
+    const struct iml_data_options *data = &options->data;
+    const char *name = data->extra_set;
+    if (!name && data->pool.extra) name = data->pool.extra->name;
     *extra = (struct iml_set){.folder = {.root = -1}};
-    if (pool->labels == 0 || !pool->extra || !options->kind->methods->has_pool) return IML_OK;
-    const enum iml_code code = iml_set_open(&options->roots, pool->extra->name, extra, error);
+    if (!name || !options->kind->methods->has_pool) return IML_OK;
+    const enum iml_code code = iml_set_open(&options->roots, name, extra, error);
     if (code == IML_ERROR_NOT_FOUND) iml_error_where(error, "/data/unlabeled_extra/set");
     return code;
 }
@@ -175,8 +190,10 @@ enum iml_code iml_trainer_open(const struct iml_trainer_options *options, const 
     if (code == IML_OK) code = iml_run_load(self, &set, &extra, error);
     iml_set_close(&set);
     iml_set_close(&extra);
-    if (self)
+    if (self) { /* what was borrowed */
         self->options.data.pool = (struct iml_pool_options){.labels = options->data.pool.labels};
+        self->options.data.extra_set = NULL;
+    }
     if (code == IML_OK) code = iml_registry_open(&self->registry, error);
     if (code == IML_OK) {
         iml_state_initialize(self);
@@ -303,6 +320,12 @@ enum iml_code iml_trainer_restored(struct iml_trainer *trainer, struct iml_error
     if (trainer->state->is_evaluation_due <= 1 && (!is_meta || trainer->state->is_warm <= 1))
         return IML_OK;
     return iml_error_set(error, IML_ERROR_DATA, "the state's flags are neither 0 nor 1");
+}
+
+enum iml_code iml_trainer_imported(struct iml_trainer *trainer, struct iml_error *error)
+{
+    iml_recipe_begin(trainer);
+    return iml_trainer_restored(trainer, error);
 }
 
 const struct iml_plan *iml_trainer_memory(const struct iml_trainer *trainer)

@@ -31,6 +31,9 @@ struct iml_data_options {
      * 0; pool.validation is not looked at), and fixmatch's pool. What it points to is borrowed
      * until open or plan returns. */
     struct iml_pool_options pool;
+    uint8_t known[IML_CLASSES_MAX]; /* room for what pool.known may point to */
+    const char *extra_set; /* the pool's second set, by name, under the roots; NULL: none, or facts
+                              are in pool.extra already */
     enum iml_views views;
     enum iml_view_flip flip; /* of all views: the pool's too */
 };
@@ -187,7 +190,7 @@ struct iml_trainer_options {
     uint32_t split_seed;
     unsigned threads;
     int nice;                   /* of the helper threads; the run's own thread is the caller's */
-    struct iml_set_roots roots; /* borrowed until open returns */
+    struct iml_set_roots roots; /* borrowed until open returns; plan needs them for extra_set */
 };
 
 /* Rows that one call of step or evaluate has to tell. Names are those of the metric table. */
@@ -301,6 +304,11 @@ struct iml_progress iml_trainer_progress(const struct iml_trainer *trainer);
  * recomputes what is derived from them. */
 const struct iml_registry *iml_trainer_registry(const struct iml_trainer *trainer);
 IML_MUST_USE enum iml_code iml_trainer_restored(struct iml_trainer *trainer,
+                                                struct iml_error *error);
+
+/* The same after another run's weights have been imported into a run that has not begun: θ̄ starts
+ * from them. */
+IML_MUST_USE enum iml_code iml_trainer_imported(struct iml_trainer *trainer,
                                                 struct iml_error *error);
 
 /* The planned memory as it was taken, and the split: the file indices of the training images

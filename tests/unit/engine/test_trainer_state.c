@@ -141,6 +141,15 @@ static bool is_a_mere_count(const struct iml_trainer_options *options, const cha
     return false;
 }
 
+/* A bias before batch norm has no gradient but rounding, and no decay: whether what it becomes in
+ * these few steps is another number than what it was, and whether that shows, is rounding's, too.
+ */
+static bool is_rounding(const struct iml_trainer_options *options, const char *name)
+{
+    return options->data.pool.labels > 0 &&
+           (strstr(name, "linear1.bias") || strstr(name, "linear2.bias"));
+}
+
 static void test_each_item_matters(void **state)
 {
     struct case_log *log = calloc(1, sizeof *log);
@@ -152,6 +161,7 @@ static void test_each_item_matters(void **state)
         const size_t items = iml_trainer_registry(trainer)->count;
         for (size_t item = 0; item < items; item++) {
             const char *name = iml_trainer_registry(trainer)->items[item].name;
+            if (is_rounding(&options, name)) continue;
             bool does_matter = false;
             for (size_t n = 0; n < reference->actions && !does_matter; n++)
                 does_matter = matters(&options, reference, n, item, log);

@@ -178,8 +178,6 @@ struct iml_trainer_options case_fixmatch(const struct sets *sets)
     options.model.slope = 0.1;
     options.model.has_batch_norm = true;
     options.model.batch_norm_epsilon = 1e-3;
-    /* biases from 0: before batch norm they have no gradient but rounding, which moves no other */
-    options.model.initialization = IML_INITIALIZATION_KAIMING_NORMAL;
     options.inner.batch = 9;
     options.inner.weight_decay = 5e-4;
     options.inner.schedule = IML_SCHEDULE_COSINE;
