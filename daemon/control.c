@@ -46,6 +46,7 @@ static bool plan(void *context, const json_t *spec, json_t **memory, struct imld
     struct iml_plan planned;
     struct iml_error error = {0};
     enum iml_code code = imld_plan_options(spec, &options, &error);
+    options.roots = self->roots;
     if (code == IML_OK) code = iml_trainer_facts(&options.data, &self->roots, &facts, &error);
     if (code == IML_OK) code = imld_plan_memory(&options, &facts, &planned, &error);
     if (code != IML_OK) {

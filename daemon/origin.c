@@ -43,7 +43,7 @@ static enum iml_code take(struct imld_run *run, const struct imld_checkpoint_con
     const enum iml_code code = imld_snapshot_import(&run->current, content, prefixes, error);
     if (code != IML_OK) return code;
     imld_snapshot_give(&run->current, registry);
-    return iml_trainer_restored(run->trainer, error);
+    return iml_trainer_imported(run->trainer, error);
 }
 
 static enum iml_code tell(struct imld_run *run, const struct imld_origin *origin,

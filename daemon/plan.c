@@ -101,6 +101,31 @@ static bool read_presence(const json_t *value, const struct binding *binding, vo
     return json_is_object(value);
 }
 
+/* Whether something is done half the time: an enum whose two values are the answers. */
+static bool read_flip(const json_t *value, const struct binding *binding, void *field)
+{
+    (void)binding;
+    *(enum iml_view_flip *)field = json_is_true(value) ? IML_VIEW_FLIP_HALF : IML_VIEW_FLIP_NEVER;
+    return json_is_boolean(value);
+}
+
+/* Classes of the set; the pool's options point to the list beside them. */
+static bool read_classes(const json_t *value, const struct binding *binding, void *field)
+{
+    struct iml_data_options *data = field;
+    data->pool.known_count = json_array_size(value);
+    if (!json_is_array(value) || data->pool.known_count > IML_CLASSES_MAX) return false;
+    for (size_t i = 0; i < data->pool.known_count; i++) {
+        size_t class_number = 0;
+        if (!read_size(json_array_get(value, i), binding, &class_number) ||
+            class_number >= IML_CLASSES_MAX)
+            return false;
+        data->known[i] = (uint8_t)class_number;
+    }
+    data->pool.known = data->known;
+    return true;
+}
+
 static bool read_clamp(const json_t *value, const struct binding *binding, void *field)
 {
     struct iml_knowledge_options *knowledge = field;
@@ -178,6 +203,10 @@ static bool read_split_seed(const json_t *value, const struct binding *binding, 
 
 static const char *const pixels[] = {"standardized", "symmetric", "unit", NULL};
 static const char *const synthetic_kinds[] = {"quadratic", "least_squares", NULL};
+static const char *const mismatches[] = {"none", "fixed_pool", "fixed_in_distribution",
+                                         "oliver2018", NULL};
+static const char *const views[] = {"none", "weak", NULL};
+static const char *const schedules[] = {"constant", "cosine", NULL};
 static const char *const activations[] = {"relu", "tanh", "leaky_relu", NULL};
 static const char *const initializations[] = {"pytorch",        "kaiming_uniform", "kaiming_normal",
                                               "xavier_uniform", "xavier_normal",   NULL};
@@ -211,7 +240,21 @@ static const struct binding solver_bindings[] = {
 /* clang-format off */
 static const struct binding bindings[] = {
     {"/algorithm",                         read_trainer_kind,   AT(kind), NULL},
+    {"/consistency/ratio",                 read_size,           AT(consistency.ratio), NULL},
+    {"/consistency/threshold",             read_double,         AT(consistency.threshold), NULL},
+    {"/consistency/weight",                read_double,         AT(consistency.weight), NULL},
     {"/data/set",                          read_text,           AT(data.set), NULL},
+    {"/data/flip",                         read_flip,           AT(data.flip), NULL},
+    {"/data/labels",                       read_size,           AT(data.pool.labels), NULL},
+    {"/data/mismatch/known",               read_classes,        AT(data), NULL},
+    {"/data/mismatch/protocol",            read_choice,         AT(data.pool.mismatch), mismatches},
+    {"/data/mismatch/share",               read_double,         AT(data.pool.share), NULL},
+    {"/data/unlabeled",                    read_size,           AT(data.pool.unlabeled), NULL},
+    {"/data/unlabeled_extra/count",        read_size,           AT(data.pool.extra_count), NULL},
+    {"/data/unlabeled_extra/set",          read_text,           AT(data.extra_set), NULL},
+    {"/data/unlabeled_extra/share",        read_double,         AT(data.pool.extra_share), NULL},
+    {"/data/unlabeled_includes_labeled",   read_negated,        AT(data.pool.leaves_out_labeled), NULL},
+    {"/data/views",                        read_choice,         AT(data.views), views},
     {"/data/train",                        read_size,           AT(data.train), NULL},
     {"/data/validation",                   read_size,           AT(data.validation), NULL},
     {"/data/test",                         read_size,           AT(data.test), NULL},
@@ -238,6 +281,11 @@ static const struct binding bindings[] = {
     {"/model/dropout",                     read_double,         AT(model.dropout), NULL},
     {"/model/initialization",              read_choice,         AT(model.initialization), initializations},
     {"/inner/batch",                       read_size,           AT(inner.batch), NULL},
+    {"/inner/ema",                         read_presence,       AT(inner.average.is_on), NULL},
+    {"/inner/ema/decay",                   read_double,         AT(inner.average.decay), NULL},
+    {"/inner/ema/warmup",                  read_bool,           AT(inner.average.has_warmup), NULL},
+    {"/inner/schedule",                    read_choice,         AT(inner.schedule), schedules},
+    {"/inner/weight_decay",                read_double,         AT(inner.weight_decay), NULL},
     {"/inner/steps",                       read_size,           AT(inner.steps), NULL},
     {"/inner/steps_per_update",            read_size,           AT(inner.steps_per_update), NULL},
     {"/inner/until/gradient_norm",         read_double,         AT(inner.until.gradient_norm), NULL},

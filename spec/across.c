@@ -230,6 +230,11 @@ static void refuse_accuracy(const struct across *a, const char *pointer)
 static void check_synthetic(const struct across *a)
 {
     if (!imld_is_synthetic(a->spec)) return;
+    if (imld_algorithm_of(a->spec) & IMLD_FEW_LABELS) {
+        imld_problems_add(a->problems, "/data/set",
+                          "found \"synthetic\"; there are views of images alone, and it has none");
+        return;
+    }
     const size_t layers = json_array_size(imld_json_at(a->spec, "/model/hidden"));
     if (layers > 0)
         imld_problems_add(a->problems, "/model/hidden",

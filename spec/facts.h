@@ -18,6 +18,8 @@ struct imld_facts {
     bool is_synthetic;                  /* rows of numbers, no classes */
     double coefficient;                 /* e^λ at the start; 0: the job has no λ */
     bool is_of_images;                  /* the net is one of FIXMATCH §2 */
+    uint64_t classes;                   /* that the task is about; IMLD_UNKNOWN: not known */
+    bool is_symmetric;                  /* a mirrored image of the set is one of its class */
 };
 
 /* The value of the function of that name (with its @); IMLD_UNKNOWN: a fact it needs is not known,

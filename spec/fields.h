@@ -3,6 +3,7 @@
 #ifndef IMLD_SPEC_FIELDS_H
 #define IMLD_SPEC_FIELDS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,8 +32,12 @@ enum imld_algorithms {
     IMLD_IML = 2,
     IMLD_VERIFY = 4,
     IMLD_COMPARE = 8,
-    IMLD_TRAINING = IMLD_SUPERVISED | IMLD_IML,
+    IMLD_FIXMATCH = 16,
+    IMLD_BASELINE = 32, /* supervised with data.labels, which has fixmatch's defaults (DESIGN §4) */
+    IMLD_FEW_LABELS = IMLD_FIXMATCH | IMLD_BASELINE,
+    IMLD_TRAINING = IMLD_SUPERVISED | IMLD_IML | IMLD_FEW_LABELS,
     IMLD_REPORTS = IMLD_VERIFY | IMLD_COMPARE, /* on a checkpoint (MATH §5.7) */
+    IMLD_ALL_LABELS = IMLD_SUPERVISED | IMLD_IML | IMLD_REPORTS,
     IMLD_ALL = IMLD_TRAINING | IMLD_REPORTS
 };
 
@@ -64,8 +69,12 @@ const char *imld_field_type_name(enum imld_field_type type);
 /* The set of the one algorithm of that name; 0: unknown. */
 unsigned imld_algorithm_find(const char *name);
 
+/* The algorithm of a document, resolved or not: by its name, and whether data.labels is there; 0:
+ * unknown. */
+unsigned imld_algorithm_of(const json_t *document);
+
 /* "supervised|iml" for a set, in the form of `choices`; returns text. */
-#define IMLD_ALGORITHMS_BYTES 64
+#define IMLD_ALGORITHMS_BYTES 128
 const char *imld_algorithms_text(unsigned algorithms, char text[IMLD_ALGORITHMS_BYTES]);
 
 #endif

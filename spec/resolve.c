@@ -283,6 +283,23 @@ static uint64_t count_at(const json_t *document, const char *pointer)
     return number >= 1 && number <= 1e9 ? (uint64_t)number : IMLD_UNKNOWN;
 }
 
+/* Classes that the task is about (FIXMATCH 4.5). */
+static uint64_t count_classes(const json_t *document, const struct imld_set_view *view)
+{
+    enum { KNOWN_BY_DEFAULT = 6 };
+    const size_t known = json_array_size(imld_json_at(document, "/data/mismatch/known"));
+    if (known > 0) return known;
+    return imld_json_at(document, "/data/mismatch") && view->classes > KNOWN_BY_DEFAULT
+               ? KNOWN_BY_DEFAULT
+               : view->classes;
+}
+
+/* FIXMATCH 3.1 */
+static bool is_symmetric(const char *set)
+{
+    return set && (strcmp(set, "cifar10") == 0 || strcmp(set, "fashion-mnist") == 0);
+}
+
 /* The set's facts and the job's counts, which the named defaults are made of. */
 static bool look_at_set(struct resolver *resolver, const json_t *document,
                         const struct imld_resolve_context *context, struct imld_set_view *view)
@@ -290,7 +307,8 @@ static bool look_at_set(struct resolver *resolver, const json_t *document,
     const struct imld_facts unknown = {.train_images = IMLD_UNKNOWN,
                                        .test_images = IMLD_UNKNOWN,
                                        .train = IMLD_UNKNOWN,
-                                       .validation = IMLD_UNKNOWN};
+                                       .validation = IMLD_UNKNOWN,
+                                       .classes = IMLD_UNKNOWN};
     const json_t *const name = imld_json_at(document, "/data/set");
     struct imld_problems ignored = {0};
     struct imld_facts *const facts = &resolver->facts;
@@ -314,14 +332,19 @@ static bool look_at_set(struct resolver *resolver, const json_t *document,
     if (is_known) {
         facts->train_images = view->train_images;
         facts->test_images = view->test_images;
+        facts->classes = count_classes(document, view);
     }
+    facts->is_symmetric = is_symmetric(json_string_value(name));
     facts->validation = count_at(document, "/data/validation");
     if (facts->validation == IMLD_UNKNOWN)
         facts->validation = imld_facts_value("@validation", facts);
     facts->train = count_at(document, "/data/train");
     if (facts->train == IMLD_UNKNOWN) facts->train = imld_facts_value("@train", facts);
     const char *const model = json_string_value(imld_json_at(document, "/model/kind"));
-    facts->is_of_images = model && strcmp(model, "mlp") != 0;
+    const bool is_mlp =
+        model ? strcmp(model, "mlp") == 0
+              : !(resolver->algorithms & IMLD_FEW_LABELS) || resolver->algorithms == IMLD_ALL;
+    facts->is_of_images = !is_mlp;
     json_decref(right);
     imld_problems_clear(&ignored);
     return is_known;
@@ -340,9 +363,8 @@ static json_t *resolve_document(const json_t *document, const struct imld_resolv
 {
     struct resolver resolver = {
         .algorithms = IMLD_ALL, .has_origin = has_origin, .problems = problems};
-    const char *const algorithm = json_string_value(json_object_get(document, "algorithm"));
-    if (algorithm && imld_algorithm_find(algorithm))
-        resolver.algorithms = imld_algorithm_find(algorithm);
+    const unsigned algorithm = imld_algorithm_of(document);
+    if (algorithm) resolver.algorithms = algorithm;
     struct imld_set_view view = {0};
     const bool is_known = look_at_set(&resolver, document, context, &view);
     struct imld_level top;
@@ -372,8 +394,7 @@ json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
                                 struct imld_problems *problems)
 {
     if (!is_shallow_object(document, problems)) return NULL;
-    const char *const algorithm = json_string_value(json_object_get(spec, "algorithm"));
-    const unsigned found = algorithm ? imld_algorithm_find(algorithm) : 0;
+    const unsigned found = imld_algorithm_of(spec);
     struct resolver resolver = {
         .algorithms = found ? found : IMLD_ALL, .is_patch = true, .problems = problems};
     struct imld_level top;

@@ -6,6 +6,7 @@
 #include "tests/unit/spec/sets.h"
 
 #define IML(rest) "{\"algorithm\":\"iml\",\"data\":{\"set\":\"fashion-mnist\"}," rest "}"
+#define FEW(data) "{\"algorithm\":\"fixmatch\",\"data\":{\"set\":\"tiny\"," data "}}"
 #define SUP(rest) "{\"algorithm\":\"supervised\",\"data\":{\"set\":\"fashion-mnist\"}," rest "}"
 #define SYNTHETIC(rest)                                                                            \
     "{\"algorithm\":\"iml\",\"data\":{\"set\":\"synthetic\",\"synthetic\":{" rest "}}}"
@@ -26,7 +27,7 @@ static const struct bad table[] = {
     {"{\"algorithm\":\"iml\"}", "/data/set", "required"},
     {"{\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "required"},
     {"{\"algorithm\":\"IML\",\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "did you mean \"iml\"?"},
-    {"{\"algorithm\":\"fixmatch\",\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "supervised, iml"},
+    {"{\"algorithm\":\"confidence\",\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "supervised, iml"},
     {"{\"algorithm\":7,\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "found 7"},
     {"{\"algorithm\":null,\"data\":null}", "/algorithm /data", "found null"},
     {"{\"algorithm\":\"iml\",\"data\":\"fashion-mnist\"}", "/data", "an object"},
@@ -52,7 +53,16 @@ static const struct bad table[] = {
     {DATA("\"test\":10001"), "/data/test", "10000 images"},
     {DATA("\"test\":0"), "/data/test", "from 1 to 10000"},
     {DATA("\"pixels\":\"raw\""), "/data/pixels", NULL},
-    {DATA("\"labels\":40"), "/data/labels", "unknown field"},
+    {DATA("\"labels\":40"), "/data/labels", "not used by algorithm iml"},
+    {FEW("\"train\":100"), "/data/train", "not used by algorithm fixmatch"},
+    {FEW("\"views\":\"weak\""), "/data/views", "it is for supervised with data.labels"},
+    {FEW("\"synthetic\":{}"), "/data/synthetic", "not used by algorithm fixmatch"},
+    {FEW("\"mismatch\":{\"share\":1.5,\"known\":[1]}"), "/data/mismatch/known /data/mismatch/share", "a list of 2 to 255"},
+    {FEW("\"unlabeled_extra\":{\"count\":5}"), "/data/unlabeled_extra/set", "required"},
+    {FEW("\"unlabeled_extra\":{\"set\":\"tiny\",\"count\":5,\"share\":0.5}"), "/data/unlabeled_extra/share", "not used where count is given"},
+    {"{\"algorithm\":\"fixmatch\",\"data\":{\"set\":\"synthetic\"}}", "/data/set", "views of images"},
+    {"{\"algorithm\":\"supervised\",\"data\":{\"set\":\"tiny\",\"labels\":4,\"train\":9}}", "/data/train", "not used by algorithm supervised with data.labels"},
+    {SUP("\"inner\":{\"ema\":{}}"), "/inner/ema", "it is for fixmatch"},
     {DATA("\"tset\":40"), "/data/tset", "did you mean /data/"},
     {DATA("\"synthetic\":{}"), "/data/synthetic", "it needs synthetic in /data/set"},
     {"{\"algorithm\":\"iml\",\"data\":{\"set\":\"synthetic\"}}", "/data/synthetic", "required"},
