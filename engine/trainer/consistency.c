@@ -53,8 +53,8 @@ void iml_consistency_layout(struct iml_consistency *self,
                                      .weight = options->weight / (double)options->ratio,
                                      .labeled = labeled,
                                      .unlabeled = unlabeled,
-                                     .outputs = outputs,
-                                     .labels = labels};
+                                     .outputs = outputs};
+    self->labels = labels;
     self->weights = iml_arena_take(arena, rows, sizeof *self->weights);
     self->losses = iml_arena_take(arena, rows, sizeof *self->losses);
     self->confidences = iml_arena_take(arena, unlabeled, sizeof *self->confidences);
