@@ -38,6 +38,11 @@ struct imld_control {
      * 0: not known. */
     double (*seconds_per_step)(void *context, const json_t *spec, uint64_t *steps);
 
+    /* Where the rules (a resolved early_stopping list) would have ended the job's recorded curve: a
+     * new object {rule, numbers, step, evaluations, last_step}. */
+    enum iml_code (*backtest)(void *context, int64_t job, const json_t *early_stopping,
+                              json_t **answer, struct iml_error *error);
+
     /* The queue looks again: a job was created or changed. */
     void (*wake)(void *context);
 

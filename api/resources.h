@@ -10,6 +10,7 @@ struct imld_answer imld_jobs_read(struct imld_api *api, struct imld_request *req
 struct imld_answer imld_jobs_change(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_jobs_remove(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_verbs_post(struct imld_api *api, struct imld_request *request);
+struct imld_answer imld_backtest_post(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_metrics_read(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_events_read(struct imld_api *api, struct imld_request *request);
 struct imld_answer imld_artifacts_read_all(struct imld_api *api, struct imld_request *request);

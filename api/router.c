@@ -29,6 +29,7 @@ static const struct imld_route routes[] = {
     {"jobs_pause",       imld_verbs_post},
     {"jobs_resume",      imld_verbs_post},
     {"jobs_retry",       imld_verbs_post},
+    {"jobs_backtest",    imld_backtest_post},
     {"metrics_get",      imld_metrics_read},
     {"events_get",       imld_events_read},
     {"artifacts_list",   imld_artifacts_read_all},

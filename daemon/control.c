@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/backtest.h"
 #include "daemon/plan.h"
 #include "storage/storage.h"
 
@@ -86,6 +87,13 @@ static double seconds_per_step(void *context, const json_t *spec, uint64_t *step
     if (imld_plan_options(spec, &options, NULL) == IML_OK)
         *steps = steps_of(&options.inner, &options.meta);
     return imld_paces_find(self->paces, spec);
+}
+
+static enum iml_code backtest(void *context, int64_t job, const json_t *early_stopping,
+                              json_t **answer, struct iml_error *error)
+{
+    const struct imld_daemon_control *self = context;
+    return imld_backtest(self->storage, job, early_stopping, answer, error);
 }
 
 static void wake(void *context)
@@ -220,6 +228,7 @@ void imld_daemon_control_open(struct imld_daemon_control *self)
                                           .resolve = &self->resolve,
                                           .plan = plan,
                                           .seconds_per_step = seconds_per_step,
+                                          .backtest = backtest,
                                           .wake = wake,
                                           .notify = notify,
                                           .live = live,

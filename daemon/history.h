@@ -23,6 +23,12 @@ struct imld_history {
 /* Adds a row; one of the metric's last step is replaced, an earlier step is a programming error. */
 IML_MUST_USE enum iml_code imld_history_put(struct imld_history *history, const char *metric,
                                             int64_t step, float value, struct iml_error *error);
+
+struct imld_reader;
+/* Fills an empty history with the job's stored rows of all metrics up to `step`. */
+IML_MUST_USE enum iml_code imld_history_load(struct imld_history *history,
+                                             struct imld_reader *reader, int64_t job, int64_t step,
+                                             struct iml_error *error);
 void imld_history_clear(struct imld_history *history);
 
 /* NULL: the metric has no rows. */

@@ -41,6 +41,8 @@ const struct imld_endpoint imld_endpoints[] = {
      "Puts a paused job back into the queue; it goes on from its last state."},
     {"jobs_retry", "POST", "/v1/jobs/{id}/retry", IMLD_RIGHT_OWNER, "wait", NULL, "200 202 400 404 409 503",
      "Puts a failed or cancelled job back into the queue, from its last checkpoint."},
+    {"jobs_backtest", "POST", "/v1/jobs/{id}/early_stopping/backtest", IMLD_RIGHT_READ, "", JSON, "200 400 404 409 413 415 422",
+     "Where the stop rules of the body, {early_stopping: […]}, would have ended the job's recorded curve: rule, numbers and step (null: none fires); nothing is stored."},
     {"metrics_get", "GET", "/v1/jobs/{id}/metrics", IMLD_RIGHT_READ, "names from to max_points cursor", NULL, "200 400 404 406",
      "Metric rows as JSON columns, or as CSV with Accept: text/csv; max_points thins and keeps minimum and maximum."},
     {"events_get", "GET", "/v1/jobs/{id}/events", IMLD_RIGHT_READ, "limit cursor", NULL, "200 400 404",

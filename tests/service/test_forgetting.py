@@ -45,6 +45,37 @@ class ForgettingTest(Case):
                                numbers["best_step"] <= s < last), places=5)
         daemon.stop()
 
+    def test_a_recorded_curve_can_be_asked_with_other_rules(self):
+        daemon = self.daemon(data_roots=[self.data()])
+        client = daemon.client()
+        rule = {"rule": "forgetting", "drop": 0, "evaluations": 2, "steps": 20}
+        spec = specs.iml(inner={"optimizer": {"kind": "adam", "learning_rate": 0.3}, "steps_per_update": 2},
+                         meta={"updates": 60}, evaluation={"every_updates": 5})
+        free = client.create(spec | {"early_stopping": []})
+        stopped = client.create(spec | {"early_stopping": [rule]})
+        last = client.wait_state(free, "completed")["progress"]["step"]
+        ended = client.wait_state(stopped, "completed")
+        path = f"/v1/jobs/{free}/early_stopping/backtest"
+        answer = client.expect(200, "POST", path, {"early_stopping": [rule]}).json()
+        self.assertEqual(answer["rule"], "forgetting")
+        self.assertEqual(answer["step"], ended["progress"]["step"])
+        self.assertEqual(answer["last_step"], last)
+        numbers = ended["reason"]["numbers"]
+        self.assertEqual(set(answer["numbers"]), set(numbers))
+        for name, wanted in numbers.items():  # the same floats, written with fewer digits
+            if isinstance(wanted, float):
+                self.assertAlmostEqual(answer["numbers"][name], wanted, delta=1e-8 * abs(wanted), msg=name)
+            else:
+                self.assertEqual(answer["numbers"][name], wanted, name)
+        none = client.expect(200, "POST", path, {"early_stopping": []}).json()
+        self.assertEqual([none["rule"], none["step"], none["numbers"]], [None, None, None])
+        self.assertEqual(none["evaluations"], len(client.metrics(free)["validation/accuracy"]))
+        for body, pointer in [({}, "/early_stopping"), ({"early_stopping": [rule], "name": "x"}, "/name"),
+                              ({"early_stopping": [{"rule": "luck"}]}, "/early_stopping/0/rule")]:
+            problem = client.expect(422, "POST", path, body).json()
+            self.assertEqual([error["pointer"] for error in problem["errors"]], [pointer])
+        daemon.stop()
+
     def test_the_deviation_has_a_row_from_the_second_evaluation_on(self):
         daemon = self.daemon(data_roots=[self.data()])
         client = daemon.client()

@@ -1,0 +1,49 @@
+/* backtest.c: stop rules asked of a recorded curve; see backtest.h. */
+#include "daemon/backtest.h"
+
+#include "daemon/history.h"
+#include "daemon/rules.h"
+
+/* A run writes this metric at each evaluation, and at no other step. */
+static const char EVALUATED[] = "run/seconds";
+
+static json_t *describe(const struct imld_verdict *verdict, const struct imld_series *evaluations,
+                        size_t asked)
+{
+    const size_t count = evaluations ? evaluations->count : 0;
+    json_t *const step = verdict->rule ? json_integer(evaluations->steps[asked - 1]) : json_null();
+    json_t *const last = count > 0 ? json_integer(evaluations->steps[count - 1]) : json_null();
+    return json_pack("{s:s?, s:o?, s:o, s:I, s:o}", "rule", verdict->rule, "numbers",
+                     verdict->numbers, "step", step, "evaluations", (json_int_t)asked, "last_step",
+                     last);
+}
+
+static enum iml_code replay(const struct imld_history *history, const json_t *early_stopping,
+                            json_t **answer, struct iml_error *error)
+{
+    const struct imld_series *evaluations = imld_history_find(history, EVALUATED);
+    const size_t count = evaluations ? evaluations->count : 0;
+    if (count > IMLD_BACKTEST_MAX)
+        return iml_error_set(error, IML_ERROR_CONFLICT,
+                             "the job has %zu evaluations, at most %d are asked", count,
+                             IMLD_BACKTEST_MAX);
+    struct imld_verdict verdict = {0};
+    size_t asked = 0;
+    while (!verdict.rule && asked < count)
+        verdict = imld_rules_ask(early_stopping, history, evaluations->steps[asked++]);
+    *answer = describe(&verdict, evaluations, asked);
+    return *answer ? IML_OK : iml_error_set(error, IML_ERROR_MEMORY, "no memory for the answer");
+}
+
+enum iml_code imld_backtest(struct imld_storage *storage, int64_t job, const json_t *early_stopping,
+                            json_t **answer, struct iml_error *error)
+{
+    struct imld_history history = {0};
+    struct imld_reader *reader = imld_reader_take(storage, error);
+    if (!reader) return error->code;
+    enum iml_code code = imld_history_load(&history, reader, job, INT64_MAX, error);
+    imld_reader_give(reader);
+    if (code == IML_OK) code = replay(&history, early_stopping, answer, error);
+    imld_history_clear(&history);
+    return code;
+}
