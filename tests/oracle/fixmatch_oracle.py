@@ -10,12 +10,10 @@ no kinks. A mask is compared where the confidence is 1e-4 away from τ or more (
 
 Usage: fixmatch_oracle.py PATH/TO/fixmatch_oracle double|float [SEED]
 """
-import json
 import math
 import os
 import random
 import struct
-import subprocess
 import sys
 import tempfile
 
@@ -27,6 +25,7 @@ try:
 except ImportError:
     sys.exit("fixmatch_oracle: no PyTorch for this Python: apt-get install python3-torch")
 import nets
+import program
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -86,24 +85,16 @@ def write_sets(root, generator):
     return {"grey": (grey, (1, SIDE, SIDE), CLASSES), "colour": (colour, (3, 32, 32), 10)}
 
 
-def run_engine(program, root, jobs):
+def run_engine(path, root, jobs):
     """Records of each job: {(name, step): numbers}."""
-    path = os.path.join(root, "jobs.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(jobs, file)
-    with subprocess.Popen([program, root, path], stdout=subprocess.PIPE) as process:
-        out, records = [], {}
-        for line in iter(process.stdout.readline, b""):
-            head = json.loads(line)
-            numbers = process.stdout.read(8 * head["count"])
-            if head["name"] == "end":
-                out.append(records)
-                records = {}
-                continue
-            records[head["name"], head["step"]] = torch.tensor(
-                struct.unpack(f"{head['count']}d", numbers), dtype=torch.float64)
-    if process.returncode or len(out) != len(jobs):
-        sys.exit(f"fixmatch_oracle: {program} ended with {process.returncode} after {len(out)} jobs")
+    out, found = [], {}
+    for head, numbers in program.records(program.output_on(path, jobs, root)):
+        if head["name"] == "end":
+            out.append(found)
+            found = {}
+            continue
+        found[head["name"], head["step"]] = torch.tensor(numbers, dtype=torch.float64)
+    assert len(out) == len(jobs)
     return out
 
 

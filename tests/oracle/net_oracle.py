@@ -6,19 +6,17 @@ weights. Relative errors must be at most 1e-9.
 
 Usage: net_oracle.py PATH/TO/engine_oracle [SEED]
 """
-import json
 import math
-import os
-import subprocess
 import sys
-import tempfile
 
+sys.dont_write_bytecode = True
 try:
     import torch
     from torch.nn.utils.stateless import functional_call
 except ImportError:
     sys.exit("net_oracle: no PyTorch for this Python: apt-get install python3-torch")
 import nets
+import program
 from engine_oracle import TOLERANCE, loss_of, relative_error
 
 MODELS = [
@@ -129,16 +127,7 @@ def main():
     given = [problem(generator, model, rows, batch_norm, has_weights)
              for model, rows in MODELS for batch_norm in ("batch", "running")
              for has_weights in (batch_norm == "batch",)]
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "problems.json")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(given, file)
-        run = subprocess.run([sys.argv[1], path], stdout=subprocess.PIPE, check=False)
-    if run.returncode:
-        sys.exit(f"net_oracle: {sys.argv[1]} ended with {run.returncode}")
-    answers = json.loads(run.stdout)
-    if len(answers) != len(given):
-        sys.exit(f"net_oracle: {len(answers)} answers to {len(given)} problems")
+    answers = program.answers(sys.argv[1], given)
     worst, compared, failures = {}, 0, 0
     for p, answer in zip(given, answers):
         blocks = [[name, list(value.shape)]
