@@ -256,6 +256,7 @@ static const struct binding bindings[] = {
     {"/data/unlabeled_includes_labeled",   read_negated,        AT(data.pool.leaves_out_labeled), NULL},
     {"/data/views",                        read_choice,         AT(data.views), views},
     {"/data/train",                        read_size,           AT(data.train), NULL},
+    {"/data/train_on_validation",          read_bool,           AT(data.trains_on_validation), NULL},
     {"/data/validation",                   read_size,           AT(data.validation), NULL},
     {"/data/test",                         read_size,           AT(data.test), NULL},
     {"/data/pixels",                       read_choice,         AT(data.pixels), pixels},

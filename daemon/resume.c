@@ -21,6 +21,9 @@ void imld_run_split_hash(const struct iml_trainer *trainer, char hash[65])
                                     split.train_count * sizeof *split.train);
     (void)crypto_hash_sha256_update(&state, (const unsigned char *)split.validation,
                                     split.validation_count * sizeof *split.validation);
+    if (split.pool_count > 0) /* else the hash is what it was before there were pools */
+        (void)crypto_hash_sha256_update(&state, (const unsigned char *)split.pool,
+                                        split.pool_count * sizeof *split.pool);
     (void)crypto_hash_sha256_final(&state, digest);
     (void)sodium_bin2hex(hash, 65, digest, sizeof digest);
 }

@@ -217,14 +217,29 @@ static void check_until(const struct across *a)
                           "found true; there is no gradient_norm that it could speak of");
 }
 
-static void refuse_accuracy(const struct across *a, const char *pointer)
+/* Metrics with a word in their names, which such a job never measures: in checkpoint.best and the
+ * stop rules. why: the end of the sentence. */
+static void refuse_metrics(const struct across *a, const char *word, const char *why)
 {
-    const char *const metric = json_string_value(imld_json_at(a->spec, pointer));
-    if (metric && strstr(metric, "accuracy"))
-        imld_problems_add(a->problems, pointer,
-                          "found \"%s\"; a synthetic problem has no classes, and so no accuracy: "
-                          "validation/loss is measured",
-                          metric);
+    const size_t rules = json_array_size(json_object_get(a->spec, "early_stopping"));
+    for (size_t i = 0; i <= rules; i++) {
+        char item[IMLD_POINTER_BYTES], pointer[IMLD_POINTER_BYTES] = "/checkpoint/best";
+        if (i > 0) {
+            imld_pointer_item(item, "/early_stopping", i - 1);
+            imld_pointer_join(pointer, item, "metric");
+        }
+        const char *const metric = json_string_value(imld_json_at(a->spec, pointer));
+        if (metric && strstr(metric, word))
+            imld_problems_add(a->problems, pointer, "found \"%s\"; %s", metric, why);
+    }
+}
+
+static void check_unmeasured(const struct across *a)
+{
+    if (json_is_true(imld_json_at(a->spec, "/data/train_on_validation")))
+        refuse_metrics(a, "validation/",
+                       "with data.train_on_validation no image is left to measure it on: "
+                       "train/loss is measured");
 }
 
 static void check_synthetic(const struct across *a)
@@ -246,13 +261,9 @@ static void check_synthetic(const struct across *a)
     if (imld_json_at(a->spec, "/model/batch_norm"))
         imld_problems_add(a->problems, "/model/batch_norm",
                           "a synthetic problem has no layer to normalize; leave it out");
-    refuse_accuracy(a, "/checkpoint/best");
-    for (size_t i = 0; i < json_array_size(json_object_get(a->spec, "early_stopping")); i++) {
-        char item[IMLD_POINTER_BYTES], pointer[IMLD_POINTER_BYTES];
-        imld_pointer_item(item, "/early_stopping", i);
-        imld_pointer_join(pointer, item, "metric");
-        refuse_accuracy(a, pointer);
-    }
+    refuse_metrics(a, "accuracy",
+                   "a synthetic problem has no classes, and so no accuracy: validation/loss is "
+                   "measured");
 }
 
 static void check_budgets(const struct across *a)
@@ -270,8 +281,9 @@ static void check_budgets(const struct across *a)
 }
 
 static void (*const rules[])(const struct across *) = {
-    check_images, check_batches, check_threads, check_priority,  check_nesterov, check_clamp,
-    check_solver, check_until,   check_budgets, check_synthetic, check_compared, check_report,
+    check_images,   check_batches, check_threads,    check_priority, check_nesterov,
+    check_clamp,    check_solver,  check_until,      check_budgets,  check_synthetic,
+    check_compared, check_report,  check_unmeasured,
 };
 
 void imld_across_check(const json_t *spec, const struct imld_resolve_context *context,

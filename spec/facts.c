@@ -66,6 +66,7 @@ static const char *flip(const struct imld_facts *facts)
 /* A synthetic problem is linear in its parameters, and has no classes to be right about. */
 static const char *best(const struct imld_facts *facts)
 {
+    if (facts->is_unmeasured) return "\"train/loss\"";
     return facts->is_synthetic ? "\"validation/loss\"" : "\"validation/accuracy\"";
 }
 
@@ -90,7 +91,9 @@ struct function {
 
 static const struct function functions[] = {
     {"@batch_norm_epsilon", NULL, NULL, batch_norm_epsilon, "1e-5; 1e-3 of a net of images"},
-    {"@best", NULL, best, NULL, "validation/accuracy; validation/loss where data.set is synthetic"},
+    {"@best", NULL, best, NULL,
+     "validation/accuracy; validation/loss where data.set is synthetic; train/loss with "
+     "data.train_on_validation"},
     {"@coefficient", NULL, NULL, coefficient, "meta.knowledge.initial; 0 where there is no λ"},
     {"@curvature_batch", curvature_batch, NULL, NULL,
      "500, of a net of images 128, or data.train if that is less"},

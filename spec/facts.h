@@ -20,6 +20,7 @@ struct imld_facts {
     bool is_of_images;                  /* the net is one of FIXMATCH §2 */
     uint64_t classes;                   /* that the task is about; IMLD_UNKNOWN: not known */
     bool is_symmetric;                  /* a mirrored image of the set is one of its class */
+    bool is_unmeasured;                 /* validation images are trained on: none is measured */
 };
 
 /* The value of the function of that name (with its @); IMLD_UNKNOWN: a fact it needs is not known,

@@ -135,17 +135,19 @@ const struct imld_field imld_fields[] = {
      "The first n images of the test split that are of the task's classes; all by default (FIXMATCH 4.5)."},
     {"/data/train", NULL, IMLD_ALL_LABELS, IMLD_INTEGER, "@train", 1, COUNT_MAX, 0, 0, NULL, "images", false,
      "Training images, drawn by seed and spread over the classes; all that remain after validation by default (DESIGN §4)."},
-    {"/data/unlabeled", NULL, IMLD_FIXMATCH, IMLD_INTEGER, "", 1, COUNT_MAX, 0, 0, NULL, "images", false,
-     "Images of the set in the pool; all that may be by default (FIXMATCH 4.3)."},
-    {"/data/unlabeled_extra", NULL, IMLD_FIXMATCH, IMLD_SECTION, "", 0, 0, 0, 0, NULL, "", false,
+    {"/data/train_on_validation", NULL, IMLD_FEW_LABELS, IMLD_BOOLEAN, "false", 0, 0, 0, 0, NULL, "", false,
+     "The validation images are trained on, too, with their labels, and none is left to measure: the baseline of a method that spends labels on validation (FIXMATCH 4.8)."},
+    {"/data/unlabeled", NULL, IMLD_FEW_LABELS, IMLD_INTEGER, "", 1, COUNT_MAX, 0, 0, NULL, "images", false,
+     "Images of the set in the pool; all that may be by default. Of supervised the pool is part of the split that its hash tells, and no image of it is read (FIXMATCH 4.3)."},
+    {"/data/unlabeled_extra", NULL, IMLD_FEW_LABELS, IMLD_SECTION, "", 0, 0, 0, 0, NULL, "", false,
      "Images of a second set in the pool, of the same shape; their labels are never used (FIXMATCH 4.6)."},
-    {"/data/unlabeled_extra/count", NULL, IMLD_FIXMATCH, IMLD_INTEGER, "", 1, COUNT_MAX, 0, 0, NULL, "images", false,
+    {"/data/unlabeled_extra/count", NULL, IMLD_FEW_LABELS, IMLD_INTEGER, "", 1, COUNT_MAX, 0, 0, NULL, "images", false,
      "How many (FIXMATCH 4.6)."},
-    {"/data/unlabeled_extra/set", NULL, IMLD_FIXMATCH, IMLD_SET_NAME, NULL, 1, 63, 0, 0, NULL, "", false,
+    {"/data/unlabeled_extra/set", NULL, IMLD_FEW_LABELS, IMLD_SET_NAME, NULL, 1, 63, 0, 0, NULL, "", false,
      "Name of that set (FIXMATCH 4.6)."},
-    {"/data/unlabeled_extra/share", "!count", IMLD_FIXMATCH, IMLD_NUMBER, "0.5", 0, BELOW_ONE, 0, 0, NULL, "", false,
+    {"/data/unlabeled_extra/share", "!count", IMLD_FEW_LABELS, IMLD_NUMBER, "0.5", 0, BELOW_ONE, 0, 0, NULL, "", false,
      "Their share of the whole pool (FIXMATCH 4.6)."},
-    {"/data/unlabeled_includes_labeled", NULL, IMLD_FIXMATCH, IMLD_BOOLEAN, "true", 0, 0, 0, 0, NULL, "", false,
+    {"/data/unlabeled_includes_labeled", NULL, IMLD_FEW_LABELS, IMLD_BOOLEAN, "true", 0, 0, 0, 0, NULL, "", false,
      "The labeled images are in the pool, too, without their labels (FIXMATCH 4.3)."},
     {"/data/validation", NULL, IMLD_ALL, IMLD_INTEGER, "@validation", 1, COUNT_MAX, 0, 0, NULL, "images", false,
      "Validation images, drawn by seed from the train split; 500 by default, at most half of the split (DESIGN §4)."},
@@ -470,12 +472,17 @@ unsigned imld_algorithm_find(const char *name)
     return 0;
 }
 
-unsigned imld_algorithm_of(const json_t *document)
+unsigned imld_algorithm_on(const json_t *document, const json_t *data)
 {
     const char *const name = json_string_value(json_object_get(document, "algorithm"));
     const unsigned found = name ? imld_algorithm_find(name) : 0;
-    const bool has_labels = json_object_get(json_object_get(document, "data"), "labels") != NULL;
+    const bool has_labels = json_object_get(data, "labels") != NULL;
     return found == IMLD_SUPERVISED && has_labels ? IMLD_BASELINE : found;
+}
+
+unsigned imld_algorithm_of(const json_t *document)
+{
+    return imld_algorithm_on(document, json_object_get(document, "data"));
 }
 
 const char *imld_algorithms_text(unsigned algorithms, char text[IMLD_ALGORITHMS_BYTES])

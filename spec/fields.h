@@ -73,6 +73,9 @@ unsigned imld_algorithm_find(const char *name);
  * unknown. */
 unsigned imld_algorithm_of(const json_t *document);
 
+/* The same with another data section than the document's own; NULL: with none. */
+unsigned imld_algorithm_on(const json_t *document, const json_t *data);
+
 /* "supervised|iml" for a set, in the form of `choices`; returns text. */
 #define IMLD_ALGORITHMS_BYTES 128
 const char *imld_algorithms_text(unsigned algorithms, char text[IMLD_ALGORITHMS_BYTES]);

@@ -26,6 +26,12 @@ static json_t *text_of(const json_t *from, const char *path, const char *name)
     return text;
 }
 
+/* The document's algorithm once it has the other job's data; 0: unknown. */
+static unsigned algorithm_after(const json_t *document, const struct imld_origin_view *view)
+{
+    return imld_algorithm_on(document, json_object_get(view->spec, "data"));
+}
+
 /* The seed that a resolved job's split was drawn with. */
 static json_t *split_seed_of(const json_t *spec)
 {
@@ -33,17 +39,52 @@ static json_t *split_seed_of(const json_t *spec)
     return json_deep_copy(own ? own : json_object_get(spec, "seed"));
 }
 
-/* What a resolved job says of it may be sent again; anything else is refused. false: no memory. */
+/* Moves the fields of a section that `theirs` does not read and `ours` may to `to` (NULL: drops
+ * them); how many. */
+static size_t move_unread(json_t *section, const char *path, unsigned theirs, unsigned ours,
+                          json_t *to)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    void *next = NULL;
+    size_t moved = 0;
+    json_object_foreach_safe(section, next, name, value)
+    {
+        char field[IMLD_POINTER_BYTES];
+        imld_pointer_join(field, path, name);
+        if (imld_row_of(theirs, field) || !imld_row_of(ours, field)) continue;
+        if (to) (void)json_object_set(to, name, value);
+        (void)json_object_del(section, name);
+        moved++;
+    }
+    return moved;
+}
+
+/* The other job's section. A resolved job may be sent again; a field that the other's algorithm
+ * does not read (data.views: fixmatch) is the document's own; anything else that it says is
+ * refused. What only the other's algorithm reads stays behind. false: no memory. */
 static bool put_section(json_t *whole, const char *name, const struct imld_origin_view *view,
                         const char *job, struct imld_problems *problems)
 {
     char pointer[IMLD_POINTER_BYTES];
-    const json_t *given = json_object_get(whole, name);
-    json_t *brought = json_deep_copy(json_object_get(view->spec, name));
+    const unsigned ours = algorithm_after(whole, view), theirs = imld_algorithm_of(view->spec);
+    json_t *given = json_deep_copy(json_object_get(whole, name));
+    json_t *brought = json_deep_copy(json_object_get(view->spec, name)), *own = json_object();
     imld_pointer_join(pointer, "", name);
-    if (given && brought && !json_equal(given, brought))
+    if (ours) (void)move_unread(brought, pointer, ours, theirs, NULL);
+    const bool has_own = ours && move_unread(given, pointer, theirs, ours, own) > 0;
+    const bool is_right = !given || !brought || json_equal(given, brought) ||
+                          (has_own && json_object_size(given) == 0);
+    if (!is_right)
         imld_problems_add(problems, pointer, "comes from job %s, as /from says; leave it out", job);
-    return brought && json_object_set_new(whole, name, brought) == 0;
+    const bool holds = brought && own && json_object_update(brought, own) == 0;
+    json_decref(given);
+    json_decref(own);
+    if (!holds) {
+        json_decref(brought);
+        return false;
+    }
+    return json_object_set_new(whole, name, brought) == 0;
 }
 
 /* The kind and start of a resolved job's λ; NULL: it has none. */
@@ -118,14 +159,24 @@ static json_t *merge(const json_t *document, const struct imld_origin_view *view
 }
 
 /* Algorithms whose nets and data are described by the same sections. */
-static bool fits(const json_t *spec, const char *job, struct imld_problems *problems)
+static bool fits(const json_t *document, const struct imld_origin_view *view, const char *job,
+                 struct imld_problems *problems)
 {
-    const char *algorithm = json_string_value(json_object_get(spec, "algorithm"));
-    if (algorithm && imld_algorithm_find(algorithm)) return true;
+    const char *theirs = json_string_value(json_object_get(view->spec, "algorithm"));
+    const unsigned ours = algorithm_after(document, view);
+    const bool has_labels = imld_json_at(view->spec, "/data/labels") != NULL;
+    char text[IMLD_ALGORITHMS_BYTES];
+    if (!theirs || !imld_algorithm_find(theirs)) {
+        imld_problems_add(problems, "/from/job",
+                          "job %s has the algorithm %s, which this imld can't start from", job,
+                          theirs ? theirs : "?");
+        return false;
+    }
+    if (!ours || has_labels == ((ours & IMLD_FEW_LABELS) != 0)) return true;
     imld_problems_add(problems, "/from/job",
-                      "job %s has the algorithm %s, which this imld can't "
-                      "start from",
-                      job, algorithm ? algorithm : "?");
+                      "job %s has %s, and its split with it: %s can't start from there", job,
+                      has_labels ? "few labels (data.labels)" : "no data.labels",
+                      imld_algorithms_text(ours, text));
     return false;
 }
 
@@ -142,7 +193,7 @@ json_t *imld_origin_bring(const json_t *document, const struct imld_resolve_cont
     if (id && checkpoint &&
         context->origin_view(context->origin_context, id, json_string_value(checkpoint), &view,
                              problems) &&
-        fits(view.spec, id, problems))
+        fits(document, &view, id, problems))
         whole = merge(document, &view, id, checkpoint, problems);
     json_decref(view.spec);
     json_decref(checkpoint);

@@ -335,6 +335,7 @@ static bool look_at_set(struct resolver *resolver, const json_t *document,
         facts->classes = count_classes(document, view);
     }
     facts->is_symmetric = is_symmetric(json_string_value(name));
+    facts->is_unmeasured = json_is_true(imld_json_at(document, "/data/train_on_validation"));
     facts->validation = count_at(document, "/data/validation");
     if (facts->validation == IMLD_UNKNOWN)
         facts->validation = imld_facts_value("@validation", facts);

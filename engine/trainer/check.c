@@ -11,6 +11,17 @@ static enum iml_code refuse(const char *pointer, size_t asked, size_t present, c
     return code;
 }
 
+/* FIXMATCH 4.8: the validation images are training images, too, and none is left to measure. */
+static void join_validation(struct iml_split_counts *counts)
+{
+    for (size_t c = 0; c < IML_CLASSES_MAX; c++) {
+        counts->train[c] += counts->validation[c];
+        counts->validation[c] = 0;
+    }
+    counts->train_total += counts->validation_total;
+    counts->validation_total = 0;
+}
+
 /* Few labels: what the pool makes of them, and whether there can be views of the images. */
 static enum iml_code check_few_labels(struct iml_trainer *self, struct iml_error *error)
 {
@@ -20,6 +31,7 @@ static enum iml_code check_few_labels(struct iml_trainer *self, struct iml_error
     const enum iml_code code = iml_pool_share(facts, pool, &self->pool_counts, error);
     if (code != IML_OK) return code;
     self->counts = self->pool_counts.split;
+    if (self->options.data.trains_on_validation) join_validation(&self->counts);
     const size_t known = iml_known_test_images(&self->pool_counts.known, facts);
     const size_t asked = self->options.data.test;
     if (asked > known)

@@ -24,18 +24,30 @@ static enum iml_code load_own_pool(struct iml_trainer *self, const struct iml_se
                           self->pool.pixels, error);
 }
 
+/* With train_on_validation the validation images come behind the labeled ones, then all of them in
+ * file order (FIXMATCH 4.8). */
+static enum iml_code draw(struct iml_trainer *self, uint32_t seed, struct iml_error *error)
+{
+    const bool is_joined = self->options.data.trains_on_validation;
+    const struct iml_split_counts *split = &self->pool_counts.split;
+    const struct iml_pool_lists lists = {.validation =
+                                             is_joined ? self->train_indices + split->train_total
+                                                       : self->validation_indices,
+                                         .labeled = self->train_indices,
+                                         .pool = self->pool_indices,
+                                         .scratch = self->split_scratch};
+    const enum iml_code code = iml_pool_draw(seed, &self->pool_counts, self->split_labels,
+                                             self->facts.train_images, &lists, error);
+    if (code == IML_OK && is_joined) iml_split_sort(self->train_indices, self->train.count);
+    return code;
+}
+
 enum iml_code iml_run_load_labeled(struct iml_trainer *self, uint32_t seed,
                                    const struct iml_set *set, struct iml_error *error)
 {
     const struct iml_known *known = &self->pool_counts.known;
-    const struct iml_pool_lists lists = {.validation = self->validation_indices,
-                                         .labeled = self->train_indices,
-                                         .pool = self->pool_indices,
-                                         .scratch = self->split_scratch};
     enum iml_code code = iml_set_labels(set, IML_SPLIT_TRAIN, self->split_labels, error);
-    if (code == IML_OK)
-        code = iml_pool_draw(seed, &self->pool_counts, self->split_labels, self->facts.train_images,
-                             &lists, error);
+    if (code == IML_OK) code = draw(self, seed, error);
     if (code != IML_OK) return code;
     pick_labels(known, self->split_labels, self->train_indices, &self->train);
     pick_labels(known, self->split_labels, self->validation_indices, &self->validation);
@@ -52,13 +64,14 @@ enum iml_code iml_run_load_extra(struct iml_trainer *self, uint32_t seed,
 {
     const struct iml_pool_counts *counts = &self->pool_counts;
     const struct iml_set_facts *facts = self->options.data.pool.extra;
-    if (!self->methods->has_pool || counts->extra_total == 0) return IML_OK;
+    if (counts->extra_total == 0) return IML_OK;
     const enum iml_set_split split = iml_pool_extra_split(facts);
     const size_t images = split == IML_SPLIT_TRAIN ? facts->train_images : facts->test_images;
     uint32_t *const chosen = self->pool_indices + counts->own_total;
+    iml_pool_draw_extra(seed, counts, images, chosen, self->split_scratch);
+    if (!self->methods->has_pool) return IML_OK;
     const enum iml_code code = iml_set_labels(extra, split, self->split_labels, error);
     if (code != IML_OK) return code;
-    iml_pool_draw_extra(seed, counts, images, chosen, self->split_scratch);
     iml_pool_extra_origins(self->split_labels, chosen, counts->extra_total,
                            self->origins + counts->own_total);
     const size_t bytes = self->pool.channels * self->pool.height * self->pool.width;

@@ -105,13 +105,14 @@ static void keep_accuracy(struct iml_accuracies *self, double value)
     self->values[self->seen++ % IML_ACCURACIES_MAX] = value;
 }
 
+/* At each evaluation, so that it is there in whatever way the run ends. */
 static void tell_median(struct iml_trainer *self, struct iml_rows *rows)
 {
     struct iml_accuracies *accuracies = &self->state->test_accuracies;
     const char *const name = iml_metrics[IML_METRIC_TEST_ACCURACY].name;
     for (size_t i = 0; i < rows->count; i++)
         if (rows->rows[i].metric == name) keep_accuracy(accuracies, rows->rows[i].value);
-    if (accuracies->seen == 0 || !self->methods->is_finished(self)) return;
+    if (accuracies->seen == 0) return;
     const size_t count =
         accuracies->seen < IML_ACCURACIES_MAX ? (size_t)accuracies->seen : IML_ACCURACIES_MAX;
     iml_rows_add(rows, IML_METRIC_TEST_ACCURACY_MEDIAN, median(accuracies->values, count));

@@ -13,7 +13,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static size_t pool_images(const struct iml_trainer *self)
+size_t iml_run_pool_images(const struct iml_trainer *self)
 {
     return self->pool_counts.own_total + self->pool_counts.extra_total;
 }
@@ -21,8 +21,9 @@ static size_t pool_images(const struct iml_trainer *self)
 static void lay_out_pool(struct iml_trainer *self)
 {
     struct iml_arena *arena = &self->fixed;
-    iml_images_layout(&self->pool, &self->facts, pool_images(self), arena);
-    self->origins = iml_arena_take(arena, pool_images(self), sizeof *self->origins);
+    iml_arena_part(arena, "pool");
+    iml_images_layout(&self->pool, &self->facts, iml_run_pool_images(self), arena);
+    self->origins = iml_arena_take(arena, iml_run_pool_images(self), sizeof *self->origins);
 }
 
 /* Images of the largest split that is read. */
@@ -30,7 +31,7 @@ static size_t split_images(const struct iml_trainer *self)
 {
     const struct iml_set_facts *facts = &self->facts, *extra = self->options.data.pool.extra;
     const size_t own = larger(facts->train_images, facts->test_images);
-    if (!self->methods->has_pool || !extra) return own;
+    if (!iml_run_has_recipe(self) || !extra) return own;
     return larger(own, larger(extra->train_images, extra->test_images));
 }
 
@@ -42,8 +43,8 @@ static void lay_out_images(struct iml_trainer *self)
     iml_images_layout(&self->train, facts, self->counts.train_total, arena);
     iml_images_layout(&self->validation, facts, self->counts.validation_total, arena);
     iml_images_layout(&self->test, facts, self->test_count, arena);
-    if (self->methods->has_pool) lay_out_pool(self);
     iml_pixel_table_layout(&self->table, facts->channels, facts->height * facts->width, arena);
+    if (self->methods->has_pool) lay_out_pool(self);
 }
 
 static void lay_out_synthetic(struct iml_trainer *self)
@@ -73,7 +74,8 @@ static void lay_out_data(struct iml_trainer *self)
     self->validation_indices =
         iml_arena_take(arena, self->counts.validation_total, sizeof *self->validation_indices);
     if (iml_run_has_recipe(self))
-        self->pool_indices = iml_arena_take(arena, pool_images(self), sizeof *self->pool_indices);
+        self->pool_indices =
+            iml_arena_take(arena, iml_run_pool_images(self), sizeof *self->pool_indices);
     self->split_labels = iml_arena_take(arena, split_images(self), 1);
     /* twice the images of the train split; once those of another */
     self->split_scratch =
@@ -174,18 +176,19 @@ static void lay_out_recipe(struct iml_trainer *self)
     iml_arena_part(arena, "optimizer");
     self->decay =
         inner->weight_decay > 0 ? iml_arena_take(arena, parameters, sizeof *self->decay) : NULL;
-    iml_arena_part(arena, "batches");
     if (iml_run_has_views(self)) {
+        iml_arena_part(arena, "views");
         self->views =
             (struct iml_view_maker){.flip = self->options.data.flip, .seed = self->options.seed};
         iml_view_maker_layout(&self->views, &self->facts, self->options.threads, arena);
     }
     if (!self->methods->has_pool) return;
+    iml_arena_part(arena, "batches");
     iml_consistency_layout(&self->consistency, &self->options.consistency, inner->batch,
                            iml_net_outputs(self->net), self->maker.labels, arena);
     iml_arena_part(arena, "samplers");
     iml_sampler_layout(&self->pool_order, self->options.seed, IML_PURPOSE_ORDER_POOL,
-                       pool_images(self), arena);
+                       iml_run_pool_images(self), arena);
 }
 
 static void lay_out_training(struct iml_trainer *self)

@@ -139,6 +139,8 @@ void iml_run_free_evaluators(struct iml_trainer *self);
 struct iml_net_options iml_run_net_options(const struct iml_trainer *self);
 /* Whether there is a λ. */
 bool iml_run_has_knowledge(const struct iml_trainer *self);
+/* Images of the pool that few labels go with, also where no pool is read; else 0. */
+size_t iml_run_pool_images(const struct iml_trainer *self);
 
 /* check.c: options against the facts (FIXMATCH 4.4); where = the job field's JSON pointer. Fills
  * counts and test_count. */

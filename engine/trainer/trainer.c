@@ -61,7 +61,7 @@ static enum iml_code find_extra(struct iml_trainer *self, const struct iml_set_r
                                 struct iml_error *error)
 {
     struct iml_data_options *data = &self->options.data;
-    if (!data->extra_set || !self->methods->has_pool) return IML_OK;
+    if (!data->extra_set || !iml_run_has_recipe(self)) return IML_OK;
     const enum iml_code code = iml_set_inspect(roots, data->extra_set, &self->extra_facts, error);
     if (code != IML_OK) iml_error_where(error, "/data/unlabeled_extra/set");
     data->pool.extra = &self->extra_facts;
@@ -339,7 +339,9 @@ struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer)
                                    .validation = trainer->validation_indices,
                                    .train_count = trainer->counts.train_total,
                                    .validation_count = trainer->counts.validation_total,
-                                   .test_count = trainer->test_count};
+                                   .test_count = trainer->test_count,
+                                   .pool = trainer->pool_indices,
+                                   .pool_count = iml_run_pool_images(trainer)};
 }
 
 /* The work arena alone: the other holds what open has read from files, which no checkpoint

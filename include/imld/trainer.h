@@ -36,6 +36,9 @@ struct iml_data_options {
                               are in pool.extra already */
     enum iml_views views;
     enum iml_view_flip flip; /* of all views: the pool's too */
+    /* with few labels: the validation images are trained on, too, with their labels, and none is
+     * left to measure (FIXMATCH 4.8); they stay out of the pool */
+    bool trains_on_validation;
 };
 
 struct iml_model_options {
@@ -311,13 +314,16 @@ IML_MUST_USE enum iml_code iml_trainer_restored(struct iml_trainer *trainer,
 IML_MUST_USE enum iml_code iml_trainer_imported(struct iml_trainer *trainer,
                                                 struct iml_error *error);
 
-/* The planned memory as it was taken, and the split: the file indices of the training images
- * (count), as a hash for the API: 64 hexadecimal digits of SHA-256 are made by the caller from
- * these. */
+/* The planned memory as it was taken, and the split: the file indices of training and validation
+ * images and, with few labels, of the pool (of the own set, then those of the second set), also
+ * where the job is the baseline, which reads no image of it. The caller makes a hash of these for
+ * the API: 64 hexadecimal digits of SHA-256. */
 const struct iml_plan *iml_trainer_memory(const struct iml_trainer *trainer);
 struct iml_split_view {
     const uint32_t *train, *validation; /* indices in file order of the train split */
     size_t train_count, validation_count, test_count;
+    const uint32_t *pool; /* indices in file order of each set */
+    size_t pool_count;
 };
 struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer);
 

@@ -53,8 +53,9 @@ static void test_a_step_moves_the_average(void **state)
     assert_non_null(before);
     for (unsigned k = 0; k < 3; k++) {
         memcpy(before, trainer->average, parameters * sizeof *before);
-        step(trainer);
         const double d = (1.0 + k) / (10.0 + k);
+        check_close(iml_recipe_momentum(trainer), 1 - d, 1e-15); /* of the running statistics */
+        step(trainer);
         for (size_t j = 0; j < parameters; j++)
             assert_true(trainer->average[j] ==
                         (iml_real)(d * (double)before[j] + (1 - d) * (double)trainer->theta[j]));
@@ -216,6 +217,14 @@ static void test_a_mean_over_nothing_is_null(void **state)
     iml_trainer_close(trainer);
 }
 
+static size_t part_bytes(const struct iml_trainer *trainer, const char *name)
+{
+    const struct iml_plan *plan = iml_trainer_memory(trainer);
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->parts[i].name, name) == 0) return plan->parts[i].bytes;
+    return 0;
+}
+
 /* FIXMATCH 4.8: the same split, the same first views; no pool in memory. */
 static void test_the_baseline_has_the_same_split(void **state)
 {
@@ -231,6 +240,57 @@ static void test_the_baseline_has_the_same_split(void **state)
                         9 * IDX_PIXELS * sizeof(iml_real));
     assert_int_equal(trainers[1]->pool.count, 0);
     assert_true(trainers[1]->memory.total_bytes < trainers[0]->memory.total_bytes);
+    for (size_t i = 0; i < 2; i++) iml_trainer_close(trainers[i]);
+}
+
+/* FIXMATCH 4.8: labeled and validation images together, in file order; the pool as it was. */
+static void test_training_on_validation(void **state)
+{
+    struct iml_trainer_options options = case_few_labels(*state);
+    struct iml_trainer *apart = case_open(&options, NULL);
+    options.data.trains_on_validation = true;
+    struct iml_trainer *joined = case_open(&options, NULL);
+    const struct iml_split_view a = iml_trainer_split(apart), b = iml_trainer_split(joined);
+    assert_int_equal(b.train_count, a.train_count + a.validation_count);
+    assert_int_equal(b.validation_count, 0);
+    for (size_t i = 0, labeled = 0, validation = 0; i < b.train_count; i++) {
+        const bool is_labeled = labeled < a.train_count && b.train[i] == a.train[labeled];
+        assert_true(is_labeled || b.train[i] == a.validation[validation]);
+        const uint8_t label =
+            is_labeled ? apart->train.labels[labeled] : apart->validation.labels[validation];
+        assert_int_equal(joined->train.labels[i], label);
+        labeled += is_labeled;
+        validation += !is_labeled;
+    }
+    assert_int_equal(b.pool_count, a.pool_count);
+    assert_memory_equal(b.pool, a.pool, a.pool_count * sizeof *a.pool);
+    struct case_log *log = new_log();
+    (void)case_finish(joined, log, FOREVER);
+    assert_true(case_last(log, "train/loss") > 0);
+    for (size_t i = 0; i < log->count; i++)
+        assert_true(!log->entries[i].metric || !strstr(log->entries[i].metric, "validation/"));
+    free(log);
+    iml_trainer_close(apart);
+    iml_trainer_close(joined);
+}
+
+/* The pool is part of the split: of the baseline as of fixmatch; the plan says what it takes. */
+static void test_the_split_tells_the_pool(void **state)
+{
+    struct iml_trainer_options options[] = {case_fixmatch(*state), case_few_labels(*state)};
+    struct iml_trainer *trainers[2];
+    struct iml_split_view splits[2];
+    for (size_t i = 0; i < 2; i++) {
+        options[i].data.pool.unlabeled = 40;
+        options[i].data.extra_set = "other";
+        options[i].data.pool.extra_count = 25;
+        trainers[i] = case_open(&options[i], NULL);
+        splits[i] = iml_trainer_split(trainers[i]);
+        assert_int_equal(splits[i].pool_count, 65);
+        assert_int_equal(part_bytes(trainers[i], "pool") > 0, i == 0);
+        assert_true(part_bytes(trainers[i], "views") > 0);
+    }
+    assert_memory_equal(splits[0].pool, splits[1].pool, 65 * sizeof *splits[0].pool);
     for (size_t i = 0; i < 2; i++) iml_trainer_close(trainers[i]);
 }
 
@@ -318,6 +378,8 @@ int main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_a_mean_over_nothing_is_null),
         cmocka_unit_test(test_the_baseline_has_the_same_split),
+        cmocka_unit_test(test_training_on_validation),
+        cmocka_unit_test(test_the_split_tells_the_pool),
         cmocka_unit_test(test_an_extra_set_joins_the_pool),
         cmocka_unit_test(test_refusals),
     };

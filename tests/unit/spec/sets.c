@@ -36,6 +36,13 @@ const char origin_sha256[65] = "0123456789abcdef0123456789abcdef0123456789abcdef
     "\"model\":{\"kind\":\"mlp\",\"hidden\":[5],\"activation\":\"tanh\",\"dropout\":0,"            \
     "\"initialization\":\"pytorch\"}"
 
+#define FEW                                                                                        \
+    "\"set\":\"tiny\",\"labels\":6,\"validation\":10,\"pixels\":\"symmetric\",\"flip\":false,"     \
+    "\"train_on_validation\":false,\"unlabeled_includes_labeled\":true"
+#define FEW_MODEL                                                                                  \
+    "\"model\":{\"kind\":\"cnn_small\",\"batch_norm\":{\"epsilon\":0.001},\"convolution\":"        \
+    "\"auto\"}"
+
 static bool origin_view(void *context, const char *job, const char *checkpoint,
                         struct imld_origin_view *view, struct imld_problems *problems)
 {
@@ -48,6 +55,9 @@ static bool origin_view(void *context, const char *job, const char *checkpoint,
         {"j0000003", "{\"algorithm\":\"another\"," DATA "," MODEL ",\"seed\":7}"},
         {"j0000004", "{\"algorithm\":\"iml\",\"data\":{\"set\":\"gone\"}," MODEL ",\"seed\":7}"},
         {"j0000005", "{\"algorithm\":\"iml\"," DATA ",\"model\":{\"kind\":\"wide\"},\"seed\":7}"},
+        {"j0000006", "{\"algorithm\":\"fixmatch\",\"data\":{" FEW "}," FEW_MODEL ",\"seed\":7}"},
+        {"j0000007", "{\"algorithm\":\"supervised\",\"data\":{" FEW
+                     ",\"views\":\"none\"}," FEW_MODEL ",\"seed\":7}"},
     };
     static json_t
         *parsed[sizeof jobs / sizeof jobs[0]]; /* once: jansson can't parse without memory */

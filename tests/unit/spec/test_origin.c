@@ -1,5 +1,6 @@
 /* test_origin.c: a job that starts from another job's checkpoint: what it takes from there, what it
  * may not say itself, and what is told where it can't. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,40 @@ static void test_a_resolved_job_resolves_to_itself(void **unused)
     free(text);
 }
 
+/* Few labels go from fixmatch to its baseline and back; what one of them alone reads stays behind.
+ */
+static void test_few_labels_stay_few(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *algorithm, *job, *views;
+    } rows[] = {
+        {"fixmatch", "j0000006", ""},
+        {"fixmatch", "j0000007", ""},
+        {"supervised", "j0000006", "weak"},
+        {"supervised", "j0000007", "none"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "{\"algorithm\":\"%s\",\"from\":{\"job\":\"%s\"}}",
+                       rows[i].algorithm, rows[i].job);
+        json_t *spec = resolve_or_fail(text);
+        assert_int_equal(number_at(spec, "/data/labels"), 6);
+        assert_string_equal(text_at(spec, "/data/views"), rows[i].views);
+        assert_string_equal(text_at(spec, "/inner/schedule"), "cosine");
+        char *resolved = json_dumps(spec, 0);
+        json_t *again = resolve_or_fail(resolved);
+        assert_true(json_equal(spec, again));
+        json_decref(again);
+        json_decref(spec);
+        free(resolved);
+    }
+    json_t *spec = resolve_or_fail("{\"algorithm\":\"supervised\",\"data\":{\"views\":\"none\"},"
+                                   "\"from\":{\"job\":\"j0000006\"}}");
+    assert_string_equal(text_at(spec, "/data/views"), "none"); /* which fixmatch has no say in */
+    json_decref(spec);
+}
+
 struct bad {
     const char *text, *pointers, *detail;
 };
@@ -87,6 +122,12 @@ static const struct bad table[] = {
     {FROM("\"job\":\"j0000003\"", ""), "/from/job", "the algorithm another"},
     {FROM("\"job\":\"j0000004\"", ""), "/from/job", "its /data/set"},
     {FROM("\"job\":\"j0000005\"", ""), "/from/job", "its /model/kind"},
+    {"{\"algorithm\":\"supervised\",\"data\":{\"views\":\"none\"},\"from\":{\"job\":\"j0000007\"}}", "/data", "comes from job j0000007"},
+    {"{\"algorithm\":\"supervised\",\"data\":{\"views\":\"none\",\"labels\":6},\"from\":{\"job\":\"j0000006\"}}", "/data", "comes from job j0000006"},
+    {FROM("\"job\":\"j0000006\"", ""), "/from/job", "few labels"},
+    {FROM("\"job\":\"j0000007\"", ""), "/from/job", "iml can't start from there"},
+    {"{\"algorithm\":\"fixmatch\",\"from\":{" JOB1 "}}", "/from/job", "no data.labels"},
+    {"{\"algorithm\":\"verify\",\"from\":{\"job\":\"j0000006\"}}", "/from/job", "few labels"},
     {FROM("", ""), "/from/job", "required"},
     {FROM("\"job\":7", ""), "/from/job", "found 7"},
     {FROM("\"job\":\"\"", ""), "/from/job", NULL},
@@ -145,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_data_model_and_checkpoint_are_written_out),
         cmocka_unit_test(test_the_split_seed_is_that_of_the_first_job),
         cmocka_unit_test(test_a_resolved_job_resolves_to_itself),
+        cmocka_unit_test(test_few_labels_stay_few),
         cmocka_unit_test(test_each_bad_document_is_told),
         cmocka_unit_test(test_from_is_not_patched),
     };

@@ -58,6 +58,8 @@ static const struct bad table[] = {
     {FEW("\"views\":\"weak\""), "/data/views", "it is for supervised with data.labels"},
     {FEW("\"synthetic\":{}"), "/data/synthetic", "not used by algorithm fixmatch"},
     {FEW("\"mismatch\":{\"share\":1.5,\"known\":[1]}"), "/data/mismatch/known /data/mismatch/share", "a list of 2 to 255"},
+    {FEW("\"train_on_validation\":1"), "/data/train_on_validation", "found 1"},
+    {"{\"algorithm\":\"fixmatch\",\"data\":{\"set\":\"tiny\",\"train_on_validation\":true},\"checkpoint\":{\"best\":\"validation/loss\"},\"early_stopping\":[{\"rule\":\"patience\"}]}", "/checkpoint/best /early_stopping/0/metric", "no image is left"},
     {FEW("\"unlabeled_extra\":{\"count\":5}"), "/data/unlabeled_extra/set", "required"},
     {FEW("\"unlabeled_extra\":{\"set\":\"tiny\",\"count\":5,\"share\":0.5}"), "/data/unlabeled_extra/share", "not used where count is given"},
     {"{\"algorithm\":\"fixmatch\",\"data\":{\"set\":\"synthetic\"}}", "/data/set", "views of images"},
