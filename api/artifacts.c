@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/json_text.h"
+#include "api/listing.h"
 #include "api/lookup.h"
 #include "api/resources.h"
 #include "api/server.h"
@@ -19,21 +20,15 @@ enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
 
 /* A cursor is NAME.STEP of the last one shown; "0", which no artifact is called, is the start. */
 struct page {
-    struct imld_text text;
+    struct imld_listing listing;
     struct imld_artifact_facts last;
-    size_t count, limit;
-    bool has_more;
 };
 
 static bool add_artifact(void *context, const struct imld_artifact_facts *facts)
 {
     struct page *page = context;
-    struct imld_text *text = &page->text;
-    if (page->count == page->limit) {
-        page->has_more = true;
-        return false;
-    }
-    if (page->count++) imld_text_add(text, ",");
+    struct imld_text *text = &page->listing.text;
+    if (!imld_listing_next(&page->listing)) return false;
     imld_text_add(text, "{\"name\":");
     imld_json_string(text, facts->name);
     imld_json_key(text, "step");
@@ -71,12 +66,13 @@ static void read_cursor(const struct imld_request *request, struct page *page,
 
 static struct imld_answer answer_page(struct page *page)
 {
-    imld_text_printf(&page->text, "],\"more\":%s,\"cursor\":", page->has_more ? "true" : "false");
+    struct imld_text *text = &page->listing.text;
+    imld_listing_end(&page->listing);
     if (page->last.name[0])
-        imld_text_printf(&page->text, "\"%s.%" PRId64 "\"}", page->last.name, page->last.step);
+        imld_text_printf(text, "\"%s.%" PRId64 "\"}", page->last.name, page->last.step);
     else
-        imld_text_add(&page->text, "\"0\"}");
-    return imld_answer_json(200, &page->text);
+        imld_text_add(text, "\"0\"}");
+    return imld_answer_json(200, text);
 }
 
 struct imld_answer imld_artifacts_read_all(struct imld_api *api, struct imld_request *request)
@@ -98,17 +94,16 @@ struct imld_answer imld_artifacts_read_all(struct imld_api *api, struct imld_req
         goto out;
     }
     if (!imld_lookup_job(request, &reader, &job, &answer)) goto out;
-    page.limit = (size_t)limit;
-    imld_text_add(&page.text, "{\"artifacts\":[");
+    imld_listing_begin(&page.listing, "artifacts", (size_t)limit);
     const struct imld_artifact_facts after = page.last; /* the visits move page.last */
     const struct imld_artifact_range range = {.job = job.number,
                                               .after_name = after.name,
                                               .after_step = after.step,
-                                              .limit = page.limit + 1};
+                                              .limit = (size_t)limit + 1};
     code = imld_artifacts_list(reader, &range, add_artifact, &page, &error);
     answer = code == IML_OK ? answer_page(&page) : imld_answer_error(&error);
 out:
-    imld_text_clear(&page.text);
+    imld_text_clear(&page.listing.text);
     imld_reader_give(reader);
     imld_job_clear(&job);
     imld_problems_clear(&problems);

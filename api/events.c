@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "api/json_text.h"
+#include "api/listing.h"
 #include "api/lookup.h"
 #include "api/resources.h"
 #include "api/server.h"
@@ -9,21 +10,15 @@
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500 };
 
 struct page {
-    struct imld_text text;
+    struct imld_listing listing;
     int64_t last;
-    size_t count, limit;
-    bool has_more;
 };
 
 static bool add_event(void *context, const struct imld_event *event)
 {
     struct page *page = context;
-    struct imld_text *text = &page->text;
-    if (page->count == page->limit) {
-        page->has_more = true;
-        return false;
-    }
-    if (page->count++) imld_text_add(text, ",");
+    struct imld_text *text = &page->listing.text;
+    if (!imld_listing_next(&page->listing)) return false;
     char id[IMLD_JOB_ID_MAX];
     imld_job_id(event->job, id);
     imld_text_printf(text, "{\"id\":%" PRId64, event->id);
@@ -63,15 +58,14 @@ struct imld_answer imld_events_read(struct imld_api *api, struct imld_request *r
         goto out;
     }
     if (!imld_lookup_job(request, &reader, &job, &answer)) goto out;
-    page.limit = (size_t)limit;
     page.last = after;
-    imld_text_add(&page.text, "{\"events\":[");
-    code = imld_events_list(reader, job.number, after, page.limit + 1, add_event, &page, &error);
-    imld_text_printf(&page.text, "],\"more\":%s,\"cursor\":\"%" PRId64 "\"}",
-                     page.has_more ? "true" : "false", page.last);
-    answer = code == IML_OK ? imld_answer_json(200, &page.text) : imld_answer_error(&error);
+    imld_listing_begin(&page.listing, "events", (size_t)limit);
+    code = imld_events_list(reader, job.number, after, (size_t)limit + 1, add_event, &page, &error);
+    imld_listing_end(&page.listing);
+    imld_text_printf(&page.listing.text, "\"%" PRId64 "\"}", page.last);
+    answer = code == IML_OK ? imld_answer_json(200, &page.listing.text) : imld_answer_error(&error);
 out:
-    imld_text_clear(&page.text);
+    imld_text_clear(&page.listing.text);
     imld_reader_give(reader);
     imld_job_clear(&job);
     imld_problems_clear(&problems);

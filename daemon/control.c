@@ -67,25 +67,12 @@ static bool plan(void *context, const json_t *spec, json_t **memory, struct imld
     return *memory != NULL;
 }
 
-static bool has_known_length(const struct iml_until *until)
-{
-    return until->gradient_norm <= 0 && until->remaining_ratio <= 0;
-}
-
-/* Steps in all; 0: a bound ends them. */
-static uint64_t steps_of(const struct iml_inner_options *inner, const struct iml_meta_options *meta)
-{
-    if (!has_known_length(&inner->warmup_until) || !has_known_length(&inner->until)) return 0;
-    return inner->steps + inner->warmup_steps + meta->updates * inner->steps_per_update;
-}
-
 static double seconds_per_step(void *context, const json_t *spec, uint64_t *steps)
 {
     const struct imld_daemon_control *self = context;
     struct iml_trainer_options options;
     *steps = 0;
-    if (imld_plan_options(spec, &options, NULL) == IML_OK)
-        *steps = steps_of(&options.inner, &options.meta);
+    if (imld_plan_options(spec, &options, NULL) == IML_OK) *steps = iml_trainer_steps(&options);
     return imld_paces_find(self->paces, spec);
 }
 

@@ -159,6 +159,14 @@ static void check_solver(const struct across *a)
     check_one_solver(a, "/meta/solver");
 }
 
+/* Names that differ in blanks alone would look the same in a report. */
+static bool has_outer_blank(const char *name)
+{
+    static const char blanks[] = " \t\n\v\f\r";
+    const size_t length = strlen(name);
+    return length > 0 && (strchr(blanks, name[0]) || strchr(blanks, name[length - 1]));
+}
+
 static void check_compared(const struct across *a)
 {
     const json_t *const solvers = imld_json_at(a->spec, "/compare/solvers");
@@ -171,6 +179,9 @@ static void check_compared(const struct across *a)
         imld_pointer_join(field, pointer, "name");
         if (name && strcmp(name, "reference") == 0)
             imld_problems_add(a->problems, field, "found \"reference\", which is the reference's");
+        if (name && has_outer_blank(name))
+            imld_problems_add(a->problems, field, "found \"%.64s\"; it begins or ends with a blank",
+                              name);
         for (size_t j = 0; name && j < i; j++) {
             const char *const other =
                 json_string_value(json_object_get(json_array_get(solvers, j), "name"));

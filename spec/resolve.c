@@ -149,8 +149,10 @@ static json_t *resolve_field(struct resolver *resolver, const struct imld_level 
         return resolve_inside(resolver, field, value, pointer,
                               check_given(resolver, field, value, pointer));
     if (!field || !is_certain || (resolver->is_patch && level->is_top)) return NULL;
-    if (!field->fallback && resolver->has_origin && strcmp(field->path, "/data/set") == 0)
-        return NULL; /* that job's, which /from failed to bring */
+    if (!field->fallback && strcmp(field->path, "/data/set") == 0 &&
+        (resolver->has_origin || (resolver->algorithms & ~(unsigned)IMLD_REPORTS) == 0))
+        return NULL; /* that job's, which /from failed to bring; of a report /from itself is missing
+                      */
     if (!field->fallback && (resolver->algorithms & ~field->algorithms))
         return NULL; /* which algorithm it is, is not known: the others don't need it */
     if (!field->fallback) {

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/core/clones.h"
 #include "imld/random.h"
 
 /* What a stream is for: its `pass`. Numbered for good. */
@@ -80,7 +81,7 @@ static void draw_direction(const struct iml_synthetic *self, enum part part, dou
 }
 
 /* The block of rows and columns from k on becomes (I − 2wwᵀ) times itself. t: d. */
-static void reflect(double *matrix, size_t d, size_t k, const double *w, double *t)
+IML_CLONES static void reflect(double *matrix, size_t d, size_t k, const double *w, double *t)
 {
     for (size_t j = k; j < d; j++) t[j] = 0;
     for (size_t i = k; i < d; i++)
@@ -91,12 +92,13 @@ static void reflect(double *matrix, size_t d, size_t k, const double *w, double 
 
 /* Uniform over the orthogonal matrices: reflections of normal vectors (Stewart 1980, "The efficient
  * generation of random orthogonal matrices"). w lies in `opposite`, which is drawn later. */
-static void draw_basis(struct iml_synthetic *self)
+static bool draw_basis(struct iml_synthetic *self, const struct iml_team *team)
 {
     const size_t d = self->options.dimension;
     double *w = self->opposite;
     memset(self->basis, 0, d * d * sizeof *self->basis);
     for (size_t k = d; k-- > 0;) {
+        if (iml_team_is_cancelled(team)) return false;
         for (size_t i = k; i < d; i++) w[i] = normal(self, REFLECTIONS, k, i);
         const double sign = w[k] < 0 ? -1 : 1;
         self->basis[k * d + k] = -sign;
@@ -106,6 +108,7 @@ static void draw_basis(struct iml_synthetic *self)
         for (size_t i = k; i < d; i++) w[i] /= length;
         reflect(self->basis, d, k, w, self->scratch);
     }
+    return true;
 }
 
 static void set_eigenvalues(struct iml_synthetic *self)
@@ -240,10 +243,10 @@ static void sampled_row(const struct iml_synthetic *self, enum part part, size_t
 
 /* ---- both ---- */
 
-void iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed)
+bool iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed, const struct iml_team *team)
 {
     self->seed = seed;
-    draw_basis(self);
+    if (!draw_basis(self, team)) return false;
     set_eigenvalues(self);
     if (self->options.kind == IML_SYNTHETIC_QUADRATIC) {
         draw_quadratic(self);
@@ -251,17 +254,21 @@ void iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed)
     } else {
         draw_least_squares(self);
     }
+    return true;
 }
 
-void iml_synthetic_rows(const struct iml_synthetic *self, enum iml_set_split split,
-                        const uint32_t *chosen, const struct iml_images *images)
+bool iml_synthetic_rows(const struct iml_synthetic *self, enum iml_set_split split,
+                        const uint32_t *chosen, const struct iml_images *images,
+                        const struct iml_team *team)
 {
     const enum part part = split == IML_SPLIT_TRAIN ? TRAIN_ROWS : TEST_ROWS;
     for (size_t place = 0; place < images->count; place++) {
+        if (iml_team_is_cancelled(team)) return false;
         if (self->options.kind == IML_SYNTHETIC_QUADRATIC) {
             quadratic_row(self, chosen[place], images, place);
         } else {
             sampled_row(self, part, chosen[place], images, place);
         }
     }
+    return true;
 }

@@ -21,6 +21,7 @@
 
 #include "imld/arena.h"
 #include "imld/dataset.h"
+#include "imld/team.h"
 
 struct iml_synthetic {
     struct iml_synthetic_options options;
@@ -37,13 +38,15 @@ struct iml_synthetic {
 void iml_synthetic_layout(struct iml_synthetic *self, const struct iml_synthetic_options *options,
                           struct iml_arena *arena);
 
-/* Draws the problem. Some 4d³/3 multiplications: 5 s at the largest dimension. */
-void iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed);
+/* Draws the problem. Some 4d³/3 multiplications: 5 s at the largest dimension. false: the team's
+ * cancel flag was seen (team NULL: none). */
+bool iml_synthetic_draw(struct iml_synthetic *self, uint32_t seed, const struct iml_team *team);
 
 /* The rows chosen of a split (their numbers; count = images->count) into values, targets and, where
  * images has them, weights. A quadratic's rows 0 … d − 1 of the train split are L_T's, the next d
- * are L_V's. */
-void iml_synthetic_rows(const struct iml_synthetic *self, enum iml_set_split split,
-                        const uint32_t *chosen, const struct iml_images *images);
+ * are L_V's. false as above. */
+bool iml_synthetic_rows(const struct iml_synthetic *self, enum iml_set_split split,
+                        const uint32_t *chosen, const struct iml_images *images,
+                        const struct iml_team *team);
 
 #endif

@@ -34,16 +34,13 @@ static struct iml_note *add_note(struct iml_trainer *self, const char *kind, con
     return note;
 }
 
-/* The number that a failure is about. */
+/* The number that a failure is about; NaN: none, since what is not finite may be any of several. */
 static double number_of(enum iml_failure failure, const struct iml_gate_facts *facts)
 {
     const double numbers[] = {
-        [IML_FAILURE_NONE] = 0,
-        [IML_FAILURE_NOT_FINITE] = facts->norm,
-        [IML_FAILURE_NOT_POSITIVE] = facts->vq,
-        [IML_FAILURE_RESIDUAL] = facts->residual,
-        [IML_FAILURE_COSINE] = facts->cosine,
-        [IML_FAILURE_NORM] = facts->norm,
+        [IML_FAILURE_NONE] = nan(""),           [IML_FAILURE_NOT_FINITE] = nan(""),
+        [IML_FAILURE_NOT_POSITIVE] = facts->vq, [IML_FAILURE_RESIDUAL] = facts->residual,
+        [IML_FAILURE_COSINE] = facts->cosine,   [IML_FAILURE_NORM] = facts->norm,
     };
     return numbers[failure];
 }
@@ -59,11 +56,14 @@ static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict 
     if (verdict->is_first) {
         struct iml_note *note = add_note(self, "estimate_failed",
                                          "the rows meta/failed and meta/skipped tell of each later "
-                                         "failure; this event comes once");
+                                         "failure; this event comes once, without a gate once in "
+                                         "each attempt");
+        char number[32] = "";
+        const double value = number_of(verdict->failure, facts);
+        if (!isnan(value)) (void)snprintf(number, sizeof number, " (%g)", value);
         (void)snprintf(note->what, sizeof note->what,
-                       "the estimate of update %llu failed, %s (%g): %s", update,
-                       iml_failure_name(verdict->failure), number_of(verdict->failure, facts),
-                       actions[verdict->action]);
+                       "the estimate of update %llu failed, %s%s: %s", update,
+                       iml_failure_name(verdict->failure), number, actions[verdict->action]);
     }
     if (verdict->is_stalled) {
         struct iml_note *note = add_note(

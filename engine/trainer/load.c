@@ -92,12 +92,21 @@ static enum iml_code load_synthetic(struct iml_trainer *self, struct iml_error *
     struct iml_synthetic *problem = &self->synthetic;
     const enum iml_code code = split_rows(self, error);
     if (code != IML_OK) return code;
-    iml_synthetic_draw(problem, split_seed(&self->options));
-    iml_synthetic_rows(problem, IML_SPLIT_TRAIN, self->train_indices, &self->train);
-    iml_synthetic_rows(problem, IML_SPLIT_TRAIN, self->validation_indices, &self->validation);
     count_up(self->split_scratch, 0, self->test.count);
-    iml_synthetic_rows(problem, IML_SPLIT_TEST, self->split_scratch, &self->test);
-    return IML_OK;
+    const struct iml_team *team = self->team;
+    const struct {
+        enum iml_set_split split;
+        const uint32_t *chosen;
+        const struct iml_images *images;
+    } parts[] = {{IML_SPLIT_TRAIN, self->train_indices, &self->train},
+                 {IML_SPLIT_TRAIN, self->validation_indices, &self->validation},
+                 {IML_SPLIT_TEST, self->split_scratch, &self->test}};
+    bool is_whole = iml_synthetic_draw(problem, split_seed(&self->options), team);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && is_whole; i++)
+        is_whole =
+            iml_synthetic_rows(problem, parts[i].split, parts[i].chosen, parts[i].images, team);
+    if (is_whole) return IML_OK;
+    return iml_error_set(error, IML_ERROR_CANCELLED, "the problem's draw was cancelled");
 }
 
 /* With few labels: the task's classes alone, and a pool. */

@@ -128,6 +128,16 @@ enum iml_code iml_trainer_plan(const struct iml_trainer_options *options,
     return code;
 }
 
+uint64_t iml_trainer_steps(const struct iml_trainer_options *options)
+{
+    struct iml_trainer *self = calloc(1, sizeof *self);
+    if (!self) return 0;
+    self->options = *options;
+    const uint64_t steps = options->kind->methods->steps_of(self);
+    free(self);
+    return steps;
+}
+
 static enum iml_code take_memory(struct iml_trainer *self, struct iml_error *error)
 {
     enum iml_code code = measure(self, error);

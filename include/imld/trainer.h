@@ -268,6 +268,9 @@ IML_MUST_USE enum iml_code iml_trainer_plan(const struct iml_trainer_options *op
                                             const struct iml_set_facts *facts,
                                             struct iml_plan *plan, struct iml_error *error);
 
+/* The steps of a run in all, as iml_trainer_progress tells them; 0: a bound ends them. */
+uint64_t iml_trainer_steps(const struct iml_trainer_options *options);
+
 /* Reads the data, draws the split, takes all memory, initializes θ and λ, starts the team. cancel
  * is borrowed. After open nothing allocates. */
 IML_MUST_USE enum iml_code iml_trainer_open(const struct iml_trainer_options *options,

@@ -77,10 +77,12 @@ static struct problem *open_problem(const struct iml_synthetic_options *asked, u
     const struct iml_plan plan = problem->arena.plan;
     assert_int_equal(iml_arena_open(&problem->arena, &plan, &error), IML_OK);
     lay_out(problem, options, split);
-    iml_synthetic_draw(&problem->synthetic, seed);
-    iml_synthetic_rows(&problem->synthetic, IML_SPLIT_TRAIN, split->train, &problem->train);
-    iml_synthetic_rows(&problem->synthetic, IML_SPLIT_TRAIN, split->validation,
-                       &problem->validation);
+    struct iml_synthetic *synthetic = &problem->synthetic;
+    assert_true(iml_synthetic_draw(synthetic, seed, NULL));
+    assert_true(
+        iml_synthetic_rows(synthetic, IML_SPLIT_TRAIN, split->train, &problem->train, NULL));
+    assert_true(iml_synthetic_rows(synthetic, IML_SPLIT_TRAIN, split->validation,
+                                   &problem->validation, NULL));
     return problem;
 }
 
@@ -473,6 +475,21 @@ static void test_what_the_problem_leaves_no_choice_in_is_refused(void **state)
     }
 }
 
+/* Seconds at the largest dimension: a shutdown must not wait for them. */
+static void test_a_draw_can_be_cancelled(void **state)
+{
+    const struct iml_synthetic_options problems[] = {quadratic(10, 0), least_squares()};
+    for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) {
+        const struct iml_trainer_options options = job(*state, &problems[i]);
+        const atomic_bool cancel = true;
+        struct iml_trainer *trainer = NULL;
+        struct iml_error error = {0};
+        assert_int_equal(iml_trainer_open(&options, &cancel, &trainer, &error),
+                         IML_ERROR_CANCELLED);
+        assert_null(trainer);
+    }
+}
+
 static void test_facts_and_plan_need_no_files(void **state)
 {
     const struct iml_synthetic_options synthetic = quadratic(10, 0);
@@ -517,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_the_error_to_the_stationary_point),
         cmocka_unit_test(test_the_rows_of_a_run),
         cmocka_unit_test(test_what_the_problem_leaves_no_choice_in_is_refused),
+        cmocka_unit_test(test_a_draw_can_be_cancelled),
         cmocka_unit_test(test_facts_and_plan_need_no_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -25,6 +25,8 @@ static const struct bad table[] = {
     {"[]", "(root)", "an object"},
     {"[{\"algorithm\":\"iml\"}]", "(root)", "a list of 1"},
     {"{\"algorithm\":\"iml\"}", "/data/set", "required"},
+    {"{\"algorithm\":\"verify\"}", "/from", "missing; verify looks at another job's checkpoint"},
+    {"{\"algorithm\":\"compare\",\"compare\":{\"solvers\":[{\"name\":\" cg\"},{\"name\":\"a b\"}]}}", "/compare/solvers/0/name /from", "begins or ends with a blank"},
     {"{\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "required"},
     {"{\"algorithm\":\"IML\",\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "did you mean \"iml\"?"},
     {"{\"algorithm\":\"confidence\",\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "supervised, iml"},
