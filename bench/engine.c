@@ -311,6 +311,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: bench_engine 784-128-128-10 BATCH THREADS [PROBLEM]\n");
         return 2;
     }
+    self.options.threads = (unsigned)threads;
     must(iml_net_new(&self.options, &self.net, &self.error), &self.error);
     self.parameters = iml_net_parameters(self.net);
     must(iml_team_open((unsigned)threads, 0, NULL, &self.team, &self.error), &self.error);

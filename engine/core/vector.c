@@ -95,6 +95,12 @@ IML_CLONES void iml_xpby(size_t n, const iml_real *x, double beta, iml_real *y)
     for (size_t i = 0; i < n; i++) y[i] = x[i] + factor * y[i];
 }
 
+IML_CLONES void iml_axmy(size_t n, double alpha, const iml_real *x, iml_real *y)
+{
+    const iml_real factor = (iml_real)alpha;
+    for (size_t i = 0; i < n; i++) y[i] = factor * x[i] - y[i];
+}
+
 IML_CLONES void iml_scale(size_t n, double alpha, iml_real *x)
 {
     const iml_real factor = (iml_real)alpha;

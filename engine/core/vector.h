@@ -26,6 +26,9 @@ void iml_axpy(size_t n, double alpha, const iml_real *x, iml_real *y);
 /* y ← x + βy */
 void iml_xpby(size_t n, const iml_real *x, double beta, iml_real *y);
 
+/* y ← αx − y */
+void iml_axmy(size_t n, double alpha, const iml_real *x, iml_real *y);
+
 /* x ← αx */
 void iml_scale(size_t n, double alpha, iml_real *x);
 

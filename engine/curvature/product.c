@@ -34,6 +34,7 @@ double iml_product_consume(const struct iml_curvature *self, const iml_real *u, 
     const struct iml_evaluator *evaluator = matrix->evaluator;
     const size_t answers = evaluator->weight_tile_count + evaluator->convolutions;
     double sum = 0;
+    assert(consumer);
     if (!multiply(matrix, u, hu, consumer)) return sum;
     for (size_t i = 0; i < answers; i++) sum += evaluator->answers[i];
     return sum;

@@ -57,6 +57,11 @@ void iml_knowledge_clamp(struct iml_knowledge *self)
     }
 }
 
+double iml_knowledge_mean(const struct iml_knowledge *self)
+{
+    return self->options.kind->mean(self);
+}
+
 double iml_knowledge_loss(const struct iml_knowledge *self, const iml_real *theta)
 {
     return iml_dot_weighted(iml_net_parameters(self->net), self->diagonal, theta, theta) / 2;

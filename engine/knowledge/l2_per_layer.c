@@ -14,6 +14,13 @@ static void refresh(const struct iml_knowledge *self)
     }
 }
 
+static double mean(const struct iml_knowledge *self)
+{
+    double sum = 0;
+    for (size_t g = 0; g < self->size; g++) sum += (double)(iml_real)exp((double)self->lambda[g]);
+    return sum / (double)self->size;
+}
+
 /* −e^{λ_g} q_g·θ_g, summed over the blocks of layer g, which lie one after the other. */
 static void pull(const struct iml_knowledge *self, const iml_real *theta, const iml_real *q,
                  iml_real *out)
@@ -47,6 +54,7 @@ const struct iml_knowledge_kind iml_l2_per_layer = {
     .is_theta_shaped = false,
     .size = iml_net_layer_count,
     .refresh = refresh,
+    .mean = mean,
     .pull = pull,
     .register_items = register_items,
 };

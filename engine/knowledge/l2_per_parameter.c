@@ -9,6 +9,13 @@ static void refresh(const struct iml_knowledge *self)
         self->diagonal[j] = (iml_real)exp((double)self->lambda[j]);
 }
 
+static double mean(const struct iml_knowledge *self)
+{
+    double sum = 0;
+    for (size_t j = 0; j < self->size; j++) sum += (double)self->diagonal[j];
+    return sum / (double)self->size;
+}
+
 /* −qⱼ e^{λⱼ} θⱼ; the product of three in double: in float q and θ of 1e-20 would give 0. */
 static void pull(const struct iml_knowledge *self, const iml_real *theta, const iml_real *q,
                  iml_real *out)
@@ -28,6 +35,7 @@ const struct iml_knowledge_kind iml_l2_per_parameter = {
     .is_theta_shaped = true,
     .size = iml_net_parameters,
     .refresh = refresh,
+    .mean = mean,
     .pull = pull,
     .register_items = register_items,
 };

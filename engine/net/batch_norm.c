@@ -297,11 +297,12 @@ static void sum_parameters(const struct iml_layer *layer, const struct iml_param
 {
     const size_t n = layer->out;
     for (size_t p = pass->first; p < pass->first + pass->count; p++) {
+        iml_real *out = pass->out + (p - pass->first) * n;
         for (size_t from = 0; from < n; from += COLUMNS) {
             const size_t columns = n - from < COLUMNS ? n - from : COLUMNS;
             double sums[COLUMNS] = {0};
             for (size_t r = 0; r < pass->rows; r++) adders[p](layer, pass, r, from, columns, sums);
-            for (size_t c = 0; c < columns; c++) pass->out[p * n + from + c] = (iml_real)sums[c];
+            for (size_t c = 0; c < columns; c++) out[from + c] = (iml_real)sums[c];
         }
     }
 }

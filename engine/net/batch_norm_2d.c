@@ -421,9 +421,9 @@ static void batch_norm_2d_parameters(const struct iml_layer *layer,
 {
     const size_t n = layer->channels;
     for (size_t p = pass->first; p < pass->first + pass->count; p++) {
+        iml_real *out = pass->out + (p - pass->first) * n;
         for (size_t c = 0; c < n; c++)
-            pass->out[p * n + c] =
-                (iml_real)total(pass->sums, pass->tiles, 2 * n, p == 0 ? n + c : c);
+            out[c] = (iml_real)total(pass->sums, pass->tiles, 2 * n, p == 0 ? n + c : c);
     }
 }
 

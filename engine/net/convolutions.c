@@ -145,24 +145,22 @@ struct joining {
 
 static void join_task(void *context, size_t i, unsigned worker)
 {
-    (void)worker;
     const struct joining *joining = context;
     const struct iml_pass *pass = joining->pass;
     const size_t l = pass->evaluator->convolved[i];
     const struct iml_layer *layer = &pass->evaluator->net->layers[l];
     const struct iml_layer_memory *memory = &pass->evaluator->memory[l];
     const size_t elements = iml_convolution_sizes(memory->convolution)->gradient;
-    iml_real *sum = memory->shards, *out = pass->out + layer->offset;
+    const size_t count = layer->parameter_rows * layer->parameter_width;
+    iml_real *sum = memory->shards, *out = iml_pass_part(pass, layer->offset, worker);
     for (size_t s = 1; s < memory->shard_count; s++) {
         const iml_real *shard = memory->shards + s * elements;
         for (size_t j = 0; j < elements; j++) sum[j] += shard[j];
     }
     iml_convolution_unpack(memory->convolution, sum, out);
     if (pass->diagonal)
-        iml_add_product(layer->parameter_rows * layer->parameter_width,
-                        pass->diagonal + layer->offset, joining->x + layer->offset, out);
-    iml_pass_give(pass, pass->evaluator->weight_tile_count + i, layer->offset,
-                  layer->parameter_rows * layer->parameter_width);
+        iml_add_product(count, pass->diagonal + layer->offset, joining->x + layer->offset, out);
+    iml_pass_give(pass, pass->evaluator->weight_tile_count + i, layer->offset, count, out);
 }
 
 bool iml_pass_join_shards(const struct iml_pass *pass, const iml_real *x)

@@ -11,19 +11,25 @@ static double largest(const struct iml_loss_row *row)
     return max;
 }
 
+enum { KEPT = 64 }; /* exponentials that are not taken twice */
+
 /* kept = p. The exponentials are shifted by the maximum: none overflows. */
 static double cross_entropy_value(const struct iml_loss_row *row)
 {
     const double max = largest(row);
-    double sum = 0;
-    for (size_t c = 0; c < row->outputs; c++) sum += exp((double)row->z[c] - max);
+    double sum = 0, exponentials[KEPT];
+    for (size_t c = 0; c < row->outputs; c++) {
+        const double exponential = exp((double)row->z[c] - max);
+        if (c < KEPT) exponentials[c] = exponential;
+        sum += exponential;
+    }
     const double log_sum = log(sum);
     double loss = 0;
     for (size_t c = 0; c < row->outputs; c++) {
-        const double log_p = ((double)row->z[c] - max) - log_sum;
-        row->kept[c] = (iml_real)exp(log_p);
+        const double shifted = (double)row->z[c] - max;
         const double t = iml_loss_target(row, c);
-        if (t != 0) loss -= t * log_p; /* 0 · log 0 = 0 */
+        row->kept[c] = (iml_real)((c < KEPT ? exponentials[c] : exp(shifted)) / sum);
+        if (t != 0) loss -= t * (shifted - log_sum); /* 0 · log 0 = 0 */
     }
     return loss;
 }

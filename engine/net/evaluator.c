@@ -11,9 +11,9 @@
 
 enum {
     IMAGES = 16,        /* of a row tile of a net of images: best of 4 … 64 for WRN-28-2 */
-    ROWS = 64,          /* of a row tile: 64 reach 90 % of the speed of one whole GEMM */
-    WEIGHTS = 64,       /* parameter rows of a weight tile */
-    WEIGHTS_WIDE = 128, /* the same of a wide layer; 64 and 128 were best in sweeps of three nets */
+    ROWS = 128,         /* of a row tile: with 64 a gradient of 128 rows takes 2 % longer */
+    WEIGHTS = 256,      /* parameter rows of a weight tile: with 64 it takes 2 % longer */
+    WEIGHTS_WIDE = 128, /* the same of a wide layer */
     WIDE = 256
 };
 
@@ -52,11 +52,52 @@ static size_t weight_target(const struct iml_layer *layer)
     return layer->parameter_width > WIDE ? WEIGHTS_WIDE : WEIGHTS;
 }
 
+/* Rows of a layer's parameters that are cut into tiles: the last tile has the bias as well, so that
+ * 128 rows and a bias are two tiles as 128 rows are. */
+static size_t rows_to_cut(const struct iml_layer *layer)
+{
+    return layer->parameter_rows - (layer->has_bias ? 1 : 0);
+}
+
 static size_t weight_tiles_of(const struct iml_evaluator *self, size_t l)
 {
     const struct iml_layer *layer = &self->net->layers[l];
     if (layer->kind->has_convolution) return self->memory[l].shard_count;
-    return iml_tile_count(layer->parameter_rows, weight_target(layer));
+    return iml_tile_count(rows_to_cut(layer), weight_target(layer));
+}
+
+static struct iml_weight_tile weight_tile(const struct iml_evaluator *self, size_t l, size_t tiles,
+                                          size_t i)
+{
+    const struct iml_layer *layer = &self->net->layers[l];
+    struct iml_weight_tile tile = {.layer = l, .first = i, .count = tiles};
+    if (layer->kind->has_convolution) return tile;
+    iml_tile_range(rows_to_cut(layer), tiles, i, &tile.first, &tile.count);
+    if (i + 1 == tiles) tile.count = layer->parameter_rows - tile.first;
+    return tile;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Room for the largest part of a product, of each worker. */
+static void lay_out_parts(struct iml_evaluator *self, struct iml_arena *arena)
+{
+    const size_t line = 64 / sizeof *self->parts;
+    size_t elements = 0;
+    for (size_t l = 0; l < self->net->layer_count; l++) {
+        const struct iml_layer *layer = &self->net->layers[l];
+        const size_t tiles = weight_tiles_of(self, l);
+        size_t rows = layer->kind->has_convolution ? layer->parameter_rows : 0;
+        for (size_t i = 0; i < tiles && !layer->kind->has_convolution; i++)
+            rows = larger(rows, weight_tile(self, l, tiles, i).count);
+        elements = larger(elements, rows * layer->parameter_width);
+    }
+    self->part_elements = (elements + line - 1) / line * line;
+    self->parts = iml_arena_take(arena, larger(self->net->options.threads, 1) * self->part_elements,
+                                 sizeof *self->parts);
 }
 
 static void lay_out_weight_tiles(struct iml_evaluator *self, struct iml_arena *arena)
@@ -70,13 +111,8 @@ static void lay_out_weight_tiles(struct iml_evaluator *self, struct iml_arena *a
     if (iml_arena_is_measuring(arena)) return;
     struct iml_weight_tile *tile = self->weight_tiles;
     for (size_t l = 0; l < net->layer_count; l++) {
-        const struct iml_layer *layer = &net->layers[l];
         const size_t tiles = weight_tiles_of(self, l);
-        for (size_t i = 0; i < tiles; i++, tile++) {
-            *tile = (struct iml_weight_tile){.layer = l, .first = i, .count = tiles};
-            if (layer->kind->has_convolution) continue;
-            iml_tile_range(layer->parameter_rows, tiles, i, &tile->first, &tile->count);
-        }
+        for (size_t i = 0; i < tiles; i++) *tile++ = weight_tile(self, l, tiles, i);
     }
 }
 
@@ -125,8 +161,10 @@ static enum iml_code lay_out(struct iml_evaluator *self, struct iml_arena *arena
     self->results =
         iml_arena_take(arena, iml_evaluator_row_tiles(self, self->rows), sizeof *self->results);
     const enum iml_code code = iml_convolutions_lay_out(self, arena, error);
-    if (code == IML_OK) lay_out_weight_tiles(self, arena);
-    return code;
+    if (code != IML_OK) return code;
+    lay_out_weight_tiles(self, arena);
+    if (self->wants_products) lay_out_parts(self, arena);
+    return IML_OK;
 }
 
 enum iml_code iml_evaluator_new_for(const struct iml_net *net, size_t rows,
@@ -147,7 +185,7 @@ enum iml_code iml_evaluator_new_for(const struct iml_net *net, size_t rows,
     self->wants_products = use == IML_EVALUATOR_PRODUCTS;
     self->is_measured_only = iml_arena_is_measuring(arena);
     self->tile_rows = iml_net_is_of_images(net) ? IMAGES : 0;
-    assert(self->tile_rows == 0 || !team || iml_team_size(team) <= 1 ||
+    assert((self->tile_rows == 0 && !self->wants_products) || !team || iml_team_size(team) <= 1 ||
            iml_team_size(team) <= net->options.threads);
     const enum iml_code code = lay_out(self, arena, error);
     if (code != IML_OK) {
@@ -223,10 +261,22 @@ enum iml_code iml_gradient(struct iml_evaluator *self, const iml_real *theta,
                            iml_real *gradient, struct iml_batch_result *result,
                            struct iml_error *error)
 {
+    return iml_gradient_consume(self, theta, batch, diagonal, gradient, NULL, result, error);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): each parameter is a thing of its own */
+enum iml_code iml_gradient_consume(struct iml_evaluator *self, const iml_real *theta,
+                                   const struct iml_batch *batch, const iml_real *diagonal,
+                                   iml_real *gradient, const struct iml_consumer *consumer,
+                                   struct iml_batch_result *result, struct iml_error *error)
+{
     iml_evaluator_begin(self, batch);
     assert(self->use != IML_EVALUATOR_VALUES);
-    struct iml_pass pass = {
-        .evaluator = self, .batch = batch, .theta = theta, .diagonal = diagonal};
+    struct iml_pass pass = {.evaluator = self,
+                            .batch = batch,
+                            .theta = theta,
+                            .diagonal = diagonal,
+                            .consumer = consumer};
     pass.out = gradient;
     if (!iml_pass_gradient_rows(&pass) || !iml_pass_gradient_weights(&pass))
         return iml_evaluator_cancelled(error);

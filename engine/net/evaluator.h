@@ -1,7 +1,7 @@
 /* evaluator.h: the buffers of a net for one batch, and the passes over them. Private to the engine:
  * engine/curvature adds the linearization and its products.
  *
- * A computation goes over rows, then over weights. Rows: a tile of about 64 rows goes up through
+ * A computation goes over rows, then over weights. Rows: a tile of about 128 rows goes up through
  * all layers and the loss, and down again, while it is in cache. That is one pass of the team,
  * unless a layer needs means over the whole batch (layer.h): then the way is cut into stages there,
  * one pass each, with the tiles' sums added in tile order between two of them (walk.c). Weights: a
@@ -75,11 +75,15 @@ struct iml_evaluator {
     struct iml_weight_tile *weight_tiles;
     size_t weight_tile_count;
     double *answers;     /* of a product's consumer: one a weight tile, then one a convolution */
-    size_t tile_rows;    /* of a row tile of a net of images; 0: nearly equal tiles of about 64 */
+    size_t tile_rows;    /* of a row tile of a net of images; 0: nearly equal tiles of about 128 */
     size_t convolutions; /* layers that have one, */
     size_t *convolved;   /* and which */
     void *scratch;       /* theirs, a stride a worker */
     size_t stride_bytes;
+    /* where products are wanted: a part of one that only its consumer sees, part_elements a worker
+     */
+    iml_real *parts;
+    size_t part_elements;
     enum iml_evaluator_use use;
     /* the linearization at hand: what products need besides the edges */
     const iml_real *theta, *diagonal;
@@ -92,9 +96,9 @@ struct iml_pass {
     const struct iml_evaluator *evaluator;
     const struct iml_batch *batch;
     const iml_real *theta;
-    const iml_real *u;                   /* direction (products) */
-    const iml_real *diagonal;            /* P; NULL: no regularizer */
-    iml_real *out;                       /* P: gradient or product */
+    const iml_real *u;        /* direction (products) */
+    const iml_real *diagonal; /* P; NULL: no regularizer */
+    iml_real *out;            /* P: gradient or product; NULL: each part is its consumer's alone */
     const struct iml_consumer *consumer; /* of a product's parts; NULL: none */
     iml_real *losses;                    /* rows or NULL: ℓᵢ, or ℓ̇ᵢ (loss tangents) */
     iml_real *logits;                    /* rows × outputs or NULL */
@@ -117,9 +121,12 @@ bool iml_pass_gauss_newton_weights(const struct iml_pass *pass); /* out = d∘u 
 /* Packs the weights (ways without tangents) or the direction of all convolutions (convolutions.c);
  * false: cancelled. */
 bool iml_pass_pack(const struct iml_pass *pass, bool goes_down);
-/* Gives elements first … of out, which are ready and in cache, to the product's consumer, if it has
- * one; the answer is number i. */
-void iml_pass_give(const struct iml_pass *pass, size_t i, size_t first, size_t count);
+/* Where the part of out that begins with element `first` is made by this worker. */
+iml_real *iml_pass_part(const struct iml_pass *pass, size_t first, unsigned worker);
+/* Gives elements first … of out, which are ready and in cache, to the consumer, if there is one;
+ * the answer is number i. */
+void iml_pass_give(const struct iml_pass *pass, size_t i, size_t first, size_t count,
+                   iml_real *part);
 /* Adds the shards of all convolutions into out, with d∘x; false: cancelled. */
 bool iml_pass_join_shards(const struct iml_pass *pass, const iml_real *x);
 /* Rows of a batch that belong to a shard: whole multiples of a row tile but for the last. */

@@ -82,7 +82,7 @@ struct iml_row_pass {
 };
 
 /* One call of a parameter kernel: parameter rows first … first + count − 1 from all rows of the
- * batch. out starts at the layer's own part; exactly these rows of it are set. */
+ * batch. out has these rows alone: count × parameter_width, all of which are set. */
 struct iml_parameter_pass {
     size_t rows;
     size_t first, count;

@@ -81,23 +81,23 @@ static void linear_parameter_backward(const struct iml_layer *layer,
     const size_t in = layer->in, out = layer->out, weights = weight_rows(layer, pass);
     if (weights > 0) /* W̄ = xᵀȳ */
         iml_gemm_tn(weights, out, pass->rows, pass->x + pass->first, in, pass->y_bar, out, 0,
-                    pass->out + pass->first * out, out);
-    if (weights < pass->count) sum_rows(pass->rows, out, pass->y_bar, pass->out + in * out);
+                    pass->out, out);
+    if (weights < pass->count) sum_rows(pass->rows, out, pass->y_bar, pass->out + weights * out);
 }
 
 static void linear_parameter_tangent_backward(const struct iml_layer *layer,
                                               const struct iml_parameter_pass *pass)
 {
     const size_t in = layer->in, out = layer->out, weights = weight_rows(layer, pass);
-    iml_real *tile = pass->out + pass->first * out;
     if (weights > 0) { /* W̄̇ = xᵀȳ̇ + ẋᵀȳ */
         iml_gemm_tn(weights, out, pass->rows, pass->x + pass->first, in, pass->y_bar_dot, out, 0,
-                    tile, out);
+                    pass->out, out);
         if (pass->x_dot)
             iml_gemm_tn(weights, out, pass->rows, pass->x_dot + pass->first, in, pass->y_bar, out,
-                        1, tile, out);
+                        1, pass->out, out);
     }
-    if (weights < pass->count) sum_rows(pass->rows, out, pass->y_bar_dot, pass->out + in * out);
+    if (weights < pass->count)
+        sum_rows(pass->rows, out, pass->y_bar_dot, pass->out + weights * out);
 }
 
 const struct iml_layer_kind iml_linear = {

@@ -19,6 +19,18 @@ struct weights {
     const iml_real *x;   /* of d∘x */
 };
 
+/* Of a layer without convolution: the tile's elements of θ. */
+static size_t first_element(const struct iml_layer *layer, const struct iml_weight_tile *tile)
+{
+    return layer->offset + tile->first * layer->parameter_width;
+}
+
+iml_real *iml_pass_part(const struct iml_pass *pass, size_t first, unsigned worker)
+{
+    const struct iml_evaluator *self = pass->evaluator;
+    return pass->out ? pass->out + first : self->parts + worker * self->part_elements;
+}
+
 static struct iml_parameter_pass weight_pass(const struct weights *weights,
                                              const struct iml_weight_tile *tile)
 {
@@ -37,7 +49,6 @@ static struct iml_parameter_pass weight_pass(const struct weights *weights,
         .y_bar_dot = out->adjoint_tangent,
         .tiles = iml_evaluator_row_tiles(self, pass->batch->rows),
         .convolution = memory->convolution,
-        .out = pass->out + layer->offset,
     };
     for (enum iml_phase phase = 0; memory->means && phase < IML_PHASES; phase++)
         parameters.means[phase] = iml_means(self, tile->layer, phase);
@@ -49,22 +60,12 @@ static struct iml_parameter_pass weight_pass(const struct weights *weights,
     return parameters;
 }
 
-/* Adds d∘x on the elements of the tile, which is still in cache. */
-static void add_diagonal(const struct iml_pass *pass, const struct iml_weight_tile *tile,
-                         const iml_real *x)
-{
-    const struct iml_layer *layer = &pass->evaluator->net->layers[tile->layer];
-    const size_t from = layer->offset + tile->first * layer->parameter_width;
-    const size_t count = tile->count * layer->parameter_width;
-    if (pass->diagonal) iml_add_product(count, pass->diagonal + from, x + from, pass->out + from);
-}
-
-void iml_pass_give(const struct iml_pass *pass, size_t i, size_t first, size_t count)
+void iml_pass_give(const struct iml_pass *pass, size_t i, size_t first, size_t count,
+                   iml_real *part)
 {
     const struct iml_consumer *consumer = pass->consumer;
-    if (!consumer) return;
-    pass->evaluator->answers[i] =
-        consumer->take(consumer->context, first, count, pass->out + first);
+    if (consumer)
+        pass->evaluator->answers[i] = consumer->take(consumer->context, first, count, part);
 }
 
 /* The shard's rows into its own buffer; more shards than rows: 0. */
@@ -98,10 +99,12 @@ static void weight_task(void *context, size_t i, unsigned worker)
         self->answers[i] = 0; /* given when the shards are joined */
         return;
     }
+    const size_t first = first_element(layer, tile), count = tile->count * layer->parameter_width;
+    parameters.out = iml_pass_part(weights->pass, first, worker);
     kernel(layer, &parameters);
-    add_diagonal(weights->pass, tile, weights->x);
-    iml_pass_give(weights->pass, i, layer->offset + tile->first * layer->parameter_width,
-                  tile->count * layer->parameter_width);
+    const iml_real *diagonal = weights->pass->diagonal; /* d∘x: the tile is still in cache */
+    if (diagonal) iml_add_product(count, diagonal + first, weights->x + first, parameters.out);
+    iml_pass_give(weights->pass, i, first, count, parameters.out);
 }
 
 static bool run_weights(struct weights weights)

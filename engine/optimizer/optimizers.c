@@ -44,11 +44,23 @@ void iml_optimizer_layout(struct iml_optimizer *self, const struct iml_optimizer
     self->steps = iml_arena_take(arena, 1, sizeof *self->steps);
 }
 
+void iml_optimizer_begin_step(struct iml_optimizer *self)
+{
+    assert(self->steps);
+    ++*self->steps;
+}
+
+void iml_optimizer_move(const struct iml_optimizer *self, iml_real *x, const iml_real *gradient,
+                        size_t first, size_t count)
+{
+    assert(x != gradient && first + count <= self->size);
+    self->options.kind->step(self, x, gradient, first, first + count);
+}
+
 void iml_optimizer_step(struct iml_optimizer *self, iml_real *x, const iml_real *gradient)
 {
-    assert(self->steps && x != gradient);
-    ++*self->steps;
-    self->options.kind->step(self, x, gradient, 0, self->size);
+    iml_optimizer_begin_step(self);
+    iml_optimizer_move(self, x, gradient, 0, self->size);
 }
 
 /* PREFIX + moment, flat: one item of rank 1. */

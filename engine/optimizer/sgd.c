@@ -1,7 +1,7 @@
 /* sgd.c: stochastic gradient descent with momentum or Nesterov's, no dampening (MATH §1). */
 #include "engine/optimizer/kinds.h"
 
-static void sgd_step(struct iml_optimizer *self, iml_real *x, const iml_real *gradient,
+static void sgd_step(const struct iml_optimizer *self, iml_real *x, const iml_real *gradient,
                      size_t first, size_t end)
 {
     const iml_real rate = (iml_real)self->options.learning_rate;

@@ -31,16 +31,10 @@ static bool apply(const struct iml_system *system, const iml_real *u, iml_real *
     return is_done(system);
 }
 
-bool iml_system_consume(const struct iml_system *system, const iml_real *u, iml_real *hu,
+bool iml_system_consume(const struct iml_system *system, const iml_real *u,
                         const struct iml_consumer *consumer, double *sum)
 {
-    const struct iml_curvature *curvature = system->curvature;
-    if (!curvature->consume) {
-        if (!apply(system, u, hu)) return false;
-        *sum = consumer->take(consumer->context, 0, curvature->size, hu);
-        return true;
-    }
-    *sum = curvature->consume(curvature, u, hu, consumer);
+    *sum = system->curvature->consume(system->curvature, u, NULL, consumer);
     return is_done(system);
 }
 
@@ -81,12 +75,11 @@ IML_CLONES void iml_inverse_apply(const struct iml_inverse *inverse, const iml_r
     for (size_t j = 0; j < inverse->size; j++) out[j] = (m ? m[j] : scalar) * x[j];
 }
 
-IML_CLONES void iml_inverse_subtract(const struct iml_inverse *inverse, const iml_real *x,
-                                     iml_real *out)
+IML_CLONES void iml_inverse_add(const struct iml_inverse *inverse, const iml_real *x, iml_real *out)
 {
     const iml_real scalar = (iml_real)inverse->scalar;
     const iml_real *m = inverse->vector;
-    for (size_t j = 0; j < inverse->size; j++) out[j] -= (m ? m[j] : scalar) * x[j];
+    for (size_t j = 0; j < inverse->size; j++) out[j] += (m ? m[j] : scalar) * x[j];
 }
 
 IML_CLONES void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, double b,
@@ -109,18 +102,6 @@ struct iml_inverse iml_inverse_part(const struct iml_inverse *inverse, size_t fi
     struct iml_inverse part = {.scalar = inverse->scalar, .size = count};
     if (inverse->vector) part.vector = inverse->vector + first;
     return part;
-}
-
-double iml_inverse_norm_squared(const struct iml_inverse *inverse, const iml_real *p)
-{
-    const iml_real *m = inverse->vector;
-    if (!m) return iml_norm_squared(inverse->size, p) / inverse->scalar / inverse->scalar;
-    double sum = 0;
-    for (size_t j = 0; j < inverse->size; j++) {
-        const double mp = (double)p[j] / (double)m[j];
-        sum += mp * mp;
-    }
-    return sum;
 }
 
 size_t iml_basis_rows(const struct iml_solver *self)

@@ -18,9 +18,9 @@ struct iml_system {
  * report's end says so. */
 bool iml_system_apply(const struct iml_system *system, const iml_real *u, iml_real *hu);
 
-/* The same without δ, with hu given to the consumer in parts (struct iml_consumer), which adds δu
- * itself; *sum receives its answers' sum. */
-bool iml_system_consume(const struct iml_system *system, const iml_real *u, iml_real *hu,
+/* The same without δ, with Hu given to the consumer in parts (struct iml_consumer) and kept
+ * nowhere; *sum receives its answers' sum. */
+bool iml_system_consume(const struct iml_system *system, const iml_real *u,
                         const struct iml_consumer *consumer, double *sum);
 
 /* au = Au, A = H − D the data's part of H; as iml_system_apply. What is below the rounding of the
@@ -39,9 +39,9 @@ struct iml_inverse {
 struct iml_inverse iml_system_precondition(const struct iml_system *system, double step_size,
                                            iml_real *to);
 
-/* out = M⁻¹x, and out ← out − M⁻¹x; x and out don't overlap. */
+/* out = M⁻¹x, and out ← out + M⁻¹x; x and out don't overlap unless they are the same. */
 void iml_inverse_apply(const struct iml_inverse *inverse, const iml_real *x, iml_real *out);
-void iml_inverse_subtract(const struct iml_inverse *inverse, const iml_real *x, iml_real *out);
+void iml_inverse_add(const struct iml_inverse *inverse, const iml_real *x, iml_real *out);
 
 /* out = M⁻¹x + b·out; x and out don't overlap. */
 void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, double b,
@@ -50,9 +50,8 @@ void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, doub
 /* M⁻¹ of elements first … first + count − 1. */
 struct iml_inverse iml_inverse_part(const struct iml_inverse *inverse, size_t first, size_t count);
 
-/* aᵀM⁻¹b and ‖Mp‖², in double. */
+/* aᵀM⁻¹b, in double. */
 double iml_inverse_dot(const struct iml_inverse *inverse, const iml_real *a, const iml_real *b);
-double iml_inverse_norm_squared(const struct iml_inverse *inverse, const iml_real *p);
 
 /* Vectors that `reorthogonalize` keeps: min(terms, size), since more can't be independent; 0
  * without it. And rows × size elements for them (NULL for none). */

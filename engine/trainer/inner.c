@@ -86,6 +86,18 @@ static void count_step(struct iml_trainer *self, const struct iml_batch_result *
     state->step++;
 }
 
+/* The optimizer's step on a part of θ whose gradient is in cache, and θ̄ after it: nothing of this
+ * step reads that part of θ any more (measured, 784-128-128-10, batch 128, Adam: one pass less
+ * over five vectors). */
+static double move_part(void *context, size_t first, size_t count, iml_real *gradient)
+{
+    const struct iml_trainer *self = context;
+    (void)gradient; /* a part of self->gradient */
+    iml_optimizer_move(&self->optimizer, self->theta, self->gradient, first, count);
+    iml_recipe_average(self, first, count);
+    return 0;
+}
+
 enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error)
 {
     const double began = imld_ticks_seconds();
@@ -94,15 +106,15 @@ enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error)
     enum iml_code code = iml_inner_batch(self, &batch, error);
     if (code != IML_OK) return code;
     const iml_real *diagonal = self->methods->is_meta ? self->knowledge.diagonal : self->decay;
-    code =
-        iml_gradient(self->training, self->theta, &batch, diagonal, self->gradient, &result, error);
+    self->optimizer.options.learning_rate =
+        iml_recipe_rate(&self->options.inner, self->state->step);
+    iml_optimizer_begin_step(&self->optimizer);
+    const struct iml_consumer mover = {move_part, self};
+    code = iml_gradient_consume(self->training, self->theta, &batch, diagonal, self->gradient,
+                                &mover, &result, error);
     if (code != IML_OK) return code;
     if (self->statistics)
         iml_update_statistics(self->training, iml_recipe_momentum(self), self->statistics);
-    self->optimizer.options.learning_rate =
-        iml_recipe_rate(&self->options.inner, self->state->step);
-    iml_optimizer_step(&self->optimizer, self->theta, self->gradient);
-    iml_recipe_average(self);
     count_step(self, &result);
     self->inner_seconds += imld_ticks_seconds() - began;
     return IML_OK;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/core/clones.h"
 #include "engine/core/vector.h"
 #include "engine/trainer/run.h"
 
@@ -55,14 +56,18 @@ double iml_recipe_momentum(const struct iml_trainer *self)
 }
 
 /* θ̄ ← dθ̄ + (1−d)θ */
-void iml_recipe_average(struct iml_trainer *self)
+IML_CLONES static void average_part(size_t n, double d, const iml_real *restrict theta,
+                                    iml_real *restrict average)
+{
+    for (size_t j = 0; j < n; j++)
+        average[j] = (iml_real)(d * (double)average[j] + (1 - d) * (double)theta[j]);
+}
+
+void iml_recipe_average(const struct iml_trainer *self, size_t first, size_t count)
 {
     if (!self->average) return;
     const double d = iml_recipe_share(&self->options.inner.average, self->state->step);
-    const size_t parameters = iml_net_parameters(self->net);
-    for (size_t j = 0; j < parameters; j++)
-        self->average[j] =
-            (iml_real)(d * (double)self->average[j] + (1 - d) * (double)self->theta[j]);
+    average_part(count, d, self->theta + first, self->average + first);
 }
 
 void iml_recipe_look(struct iml_trainer *self)

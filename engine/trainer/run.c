@@ -4,7 +4,7 @@
 #include "engine/trainer/run.h"
 
 enum {
-    EVALUATION_ROWS = 512,  /* 8 row tiles: enough for 8 threads; 1.6 MB of inputs at 28 × 28 */
+    EVALUATION_ROWS = 512,  /* 4 row tiles; 1.6 MB of inputs at 28 × 28 */
     EVALUATION_IMAGES = 128 /* the same of a net of images, whose activations are large */
 };
 

@@ -198,7 +198,7 @@ double iml_recipe_share(const struct iml_average_options *average, uint64_t step
 void iml_recipe_derive(struct iml_trainer *self);
 void iml_recipe_begin(struct iml_trainer *self); /* θ̄₀ = θ₀ */
 double iml_recipe_momentum(const struct iml_trainer *self);
-void iml_recipe_average(struct iml_trainer *self);
+void iml_recipe_average(const struct iml_trainer *self, size_t first, size_t count);
 void iml_recipe_look(struct iml_trainer *self);
 void iml_recipe_tell(struct iml_trainer *self, struct iml_rows *rows);
 

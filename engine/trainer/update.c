@@ -160,17 +160,10 @@ static double stalled_share(const struct iml_optimizer *optimizer)
         if (!optimizer->moments[i] || !name || strcmp(name, "square_average") != 0) continue;
         size_t stalled = 0;
         for (size_t m = 0; m < optimizer->size; m++)
-            stalled += sqrt((double)optimizer->moments[i][m]) < bound;
+            stalled += (double)optimizer->moments[i][m] < bound * bound;
         return (double)stalled / (double)optimizer->size;
     }
     return nan("");
-}
-
-static double mean_coefficient(const struct iml_knowledge *knowledge)
-{
-    double sum = 0;
-    for (size_t m = 0; m < knowledge->size; m++) sum += exp((double)knowledge->lambda[m]);
-    return sum / (double)knowledge->size;
 }
 
 static void tell_report(const struct iml_report *report, struct iml_rows *rows)
@@ -207,7 +200,7 @@ static void tell(const struct iml_trainer *self, const struct estimate *estimate
                        iml_window_relative_variance(&self->state->q_norms, Q_NORMS));
     iml_rows_add(rows, IML_METRIC_INNER_REMAINING, estimate->remaining);
     iml_rows_add_known(rows, IML_METRIC_INNER_REMAINING_RATIO, estimate->remaining_ratio);
-    iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT, mean_coefficient(&self->knowledge));
+    iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT, iml_knowledge_mean(&self->knowledge));
 }
 
 enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct iml_error *error)

@@ -12,14 +12,6 @@ enum iml_curvature_kind {
     IML_CURVATURE_KINDS
 };
 
-/* What is done with a product while its parts are in cache. take gets elements first … first +
- * count − 1 of Hu, which it may change, as it may those of u: nothing else reads them any more. It
- * runs in the team's threads, once for each part; together the parts are all of Hu. */
-struct iml_consumer {
-    double (*take)(void *context, size_t first, size_t count, iml_real *hu);
-    void *context;
-};
-
 struct iml_curvature {
     size_t size; /* P */
     /* hu = Hu, H with the regularizer (`diagonal`) in it. u and hu don't overlap. If the cancel
@@ -27,7 +19,7 @@ struct iml_curvature {
      * on: so whoever sets the flag lets it stand until the step has been abandoned. */
     void (*apply)(const struct iml_curvature *self, const iml_real *u, iml_real *hu);
     /* The same, with each part of hu given to the consumer; the sum of its answers, in the parts'
-     * fixed order. NULL: whoever wants it gives all of hu at once after an apply. */
+     * fixed order. hu NULL: the parts are the consumer's alone, and are nowhere afterwards. */
     double (*consume)(const struct iml_curvature *self, const iml_real *u, iml_real *hu,
                       const struct iml_consumer *consumer);
     /* D: the diagonal that knowledge and weight decay add to H, so that A = H − D is the data's

@@ -29,6 +29,8 @@ struct iml_knowledge_kind {
     size_t (*size)(const struct iml_net *net);
     /* d from λ */
     void (*refresh)(const struct iml_knowledge *self);
+    /* see iml_knowledge_mean; after refresh */
+    double (*mean)(const struct iml_knowledge *self);
     /* out (M) = −Σⱼ qⱼ ∂²L_T/∂θⱼ∂λ, the indirect term of equation (1) with its sign */
     void (*pull)(const struct iml_knowledge *self, const iml_real *theta, const iml_real *q,
                  iml_real *out);
@@ -52,6 +54,9 @@ void iml_knowledge_refresh(struct iml_knowledge *self);
 
 /* Projects λ into the clamp; call after the optimizer's step and before refresh. */
 void iml_knowledge_clamp(struct iml_knowledge *self);
+
+/* The mean of e^λ over λ, each rounded to iml_real as it is in d. */
+double iml_knowledge_mean(const struct iml_knowledge *self);
 
 /* R(θ, λ) = ½ Σ dⱼθⱼ², accumulated in double. */
 double iml_knowledge_loss(const struct iml_knowledge *self, const iml_real *theta);

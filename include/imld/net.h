@@ -193,8 +193,8 @@ enum iml_evaluator_use { IML_EVALUATOR_VALUES, IML_EVALUATOR_GRADIENT, IML_EVALU
 
 /* Bytes are planned, buffers taken; with a measuring arena *evaluator is still made (so that sizes
  * can be asked) but can't run. Free with iml_evaluator_free. wants_products: buffers for tangents
- * and adjoint tangents too (linearize needs them), else for gradients. team is borrowed; of a net
- * with convolutions it has at most the options' threads. */
+ * and adjoint tangents too (linearize needs them), else for gradients. team is borrowed; for
+ * products, and of a net with convolutions, it has at most the net's threads. */
 IML_MUST_USE enum iml_code iml_evaluator_new(const struct iml_net *net, size_t rows,
                                              bool wants_products, struct iml_team *team,
                                              struct iml_arena *arena,
@@ -226,6 +226,24 @@ IML_MUST_USE enum iml_code iml_gradient(struct iml_evaluator *self, const iml_re
                                         const struct iml_batch *batch, const iml_real *diagonal,
                                         iml_real *gradient, struct iml_batch_result *result,
                                         struct iml_error *error);
+
+/* What is done with a gradient or a product (out) while its parts are in cache. take gets elements
+ * first … first + count − 1 of it, which it may change, as it may those of the vector that the
+ * regularizer's term was made of (θ, or a product's direction): nothing else reads them any more.
+ * It runs in the team's threads, once for each part; together the parts are all of out. */
+struct iml_consumer {
+    double (*take)(void *context, size_t first, size_t count, iml_real *out);
+    void *context;
+};
+
+/* iml_gradient with a consumer: an optimizer that moves θ in the same pass. After
+ * IML_ERROR_CANCELLED some parts were given and others not. */
+IML_MUST_USE enum iml_code iml_gradient_consume(struct iml_evaluator *self, const iml_real *theta,
+                                                const struct iml_batch *batch,
+                                                const iml_real *diagonal, iml_real *gradient,
+                                                const struct iml_consumer *consumer,
+                                                struct iml_batch_result *result,
+                                                struct iml_error *error);
 
 /* Whether the net's rows are images (convolutions): its activations are large. */
 bool iml_net_is_of_images(const struct iml_net *net);

@@ -30,8 +30,8 @@ struct iml_optimizer_kind {
     bool (*has_moment)(const struct iml_optimizer_options *options, size_t i);
     /* Moves elements first … end − 1, with the same bits however the range is cut; *steps counts
      * this step already. */
-    void (*step)(struct iml_optimizer *self, iml_real *x, const iml_real *gradient, size_t first,
-                 size_t end);
+    void (*step)(const struct iml_optimizer *self, iml_real *x, const iml_real *gradient,
+                 size_t first, size_t end);
 };
 
 extern const struct iml_optimizer_kind *const iml_optimizer_kinds[]; /* ends with NULL */
@@ -42,6 +42,12 @@ void iml_optimizer_layout(struct iml_optimizer *self, const struct iml_optimizer
 
 /* Moves x (size) by one step along the gradient. */
 void iml_optimizer_step(struct iml_optimizer *self, iml_real *x, const iml_real *gradient);
+
+/* The same in parts: counts the step; then moves elements first … first + count − 1, each once, in
+ * any order and from any threads, with the same bits. */
+void iml_optimizer_begin_step(struct iml_optimizer *self);
+void iml_optimizer_move(const struct iml_optimizer *self, iml_real *x, const iml_real *gradient,
+                        size_t first, size_t count);
 
 /* Registers moments and step count under PREFIX ("optimizer/", "optimizer/knowledge/"). net: the
  * moments have θ's shape and are registered block by block; NULL: flat. */

@@ -117,8 +117,9 @@ IML_MUST_USE enum iml_code iml_solver_register(const struct iml_solver *self,
 void iml_solver_draw(struct iml_solver *self, uint32_t seed, uint32_t update);
 
 /* q ≈ H_δ⁻¹v. v = 0 gives q = 0, residual 0, no product. q holds the iterate so far, also where the
- * report says that the solve ended early; q and v don't overlap. Scalars accumulate in double,
- * norms are never formed in float. Allocates nothing; called from the run's own thread only. */
+ * report says that the solve ended early (neumann, not finite: its first
+ * summand); q and v don't overlap. Scalars accumulate in double, norms are never formed in float.
+ * Allocates nothing; called from the run's own thread only. */
 void iml_solver_solve(struct iml_solver *self, const struct iml_curvature *curvature,
                       const iml_real *v, iml_real *q, struct iml_report *report);
 

@@ -24,11 +24,25 @@ static void dense_apply(const struct iml_curvature *curvature, const iml_real *u
         hu[0] = (iml_real)nan("");
 }
 
+/* In two parts. */
+static double dense_consume(const struct iml_curvature *curvature, const iml_real *u, iml_real *hu,
+                            const struct iml_consumer *consumer)
+{
+    const struct dense *self = (const struct dense *)curvature;
+    const size_t half = self->n / 2;
+    iml_real own[DENSE_MAX];
+    if (!hu) hu = own;
+    dense_apply(curvature, u, hu);
+    const double sum = half > 0 ? consumer->take(consumer->context, 0, half, hu) : 0;
+    return sum + consumer->take(consumer->context, half, self->n - half, hu + half);
+}
+
 void dense_from_elements(struct dense *self, size_t n, const double *elements, unsigned *products)
 {
     assert_true(n <= DENSE_MAX);
     memset(self, 0, sizeof *self);
-    self->curvature = (struct iml_curvature){.size = n, .apply = dense_apply};
+    self->curvature =
+        (struct iml_curvature){.size = n, .apply = dense_apply, .consume = dense_consume};
     self->n = n;
     memcpy(self->h, elements, n * n * sizeof *elements);
     self->products = products;

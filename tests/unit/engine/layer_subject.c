@@ -225,9 +225,11 @@ void run_parameters(const struct subject *self, iml_parameter_kernel *kernel,
         run_shards(self, kernel, pass);
         return;
     }
+    iml_real *out = pass.out;
     for (pass.first = 0; pass.first < self->layer.parameter_rows; pass.first += TILE) {
         const size_t left = self->layer.parameter_rows - pass.first;
         pass.count = left < TILE ? left : TILE;
+        pass.out = out + pass.first * self->layer.parameter_width;
         kernel(&self->layer, &pass);
     }
 }

@@ -20,7 +20,9 @@ struct net_fixture net_fixture_open(const struct iml_net_options *options, size_
 {
     struct net_fixture self = {0};
     struct iml_error error = {0};
-    assert_int_equal(iml_net_new(options, &self.net, &error), IML_OK);
+    struct iml_net_options own = *options;
+    own.threads = threads;
+    assert_int_equal(iml_net_new(&own, &self.net, &error), IML_OK);
     assert_int_equal(iml_team_open(threads, 0, cancel, &self.team, &error), IML_OK);
     const struct iml_plan plan = net_fixture_plan(self.net, rows);
     assert_int_equal(iml_arena_open(&self.arena, &plan, &error), IML_OK);

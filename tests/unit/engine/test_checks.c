@@ -55,11 +55,12 @@ static struct subject subject_open(const struct iml_net_options *net, const char
 {
     struct subject self = {0};
     struct iml_error error = {0};
-    const struct iml_checks_options options = {.net = *net,
-                                               .model = "mlp",
-                                               .knowledge = knowledge,
-                                               .rows = {ROWS, VALIDATION_ROWS},
-                                               .seed = 3};
+    struct iml_checks_options options = {.net = *net,
+                                         .model = "mlp",
+                                         .knowledge = knowledge,
+                                         .rows = {ROWS, VALIDATION_ROWS},
+                                         .seed = 3};
+    options.net.threads = 2;
     assert_int_equal(iml_team_open(2, 0, NULL, &self.team, &error), IML_OK);
     iml_arena_measure(&self.arena);
     iml_arena_part(&self.arena, "double");
@@ -182,7 +183,7 @@ static void spoiled_parameters(const struct iml_layer *layer, const struct iml_p
 {
     genuine[side_of(layer)]->parameter_backward(layer, pass);
     const size_t width = layer->parameter_width;
-    spoil(pass->count * width, pass->out + pass->first * width);
+    spoil(pass->count * width, pass->out);
 }
 
 static void spoiled_parameter_tangents(const struct iml_layer *layer,
@@ -190,7 +191,7 @@ static void spoiled_parameter_tangents(const struct iml_layer *layer,
 {
     genuine[side_of(layer)]->parameter_tangent_backward(layer, pass);
     const size_t width = layer->parameter_width;
-    spoil(pass->count * width, pass->out + pass->first * width);
+    spoil(pass->count * width, pass->out);
 }
 
 static struct iml_layer_kind planted[IML_CHECKS_SIDES];

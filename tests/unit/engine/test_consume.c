@@ -74,6 +74,13 @@ static double consume(unsigned threads, enum iml_curvature_kind kind)
     assert_memory_equal(given, hu, sizeof hu);
     for (size_t j = 0; j < PARAMETERS; j++) assert_int_equal(times[j], 1);
     check_close(sum, iml_norm_squared(PARAMETERS, hu), 1e-12);
+    /* the same parts where no vector takes them */
+    draw(1, PARAMETERS, u);
+    memset(given, 0, sizeof given);
+    const double same = curvature->consume(curvature, u, NULL, &consumer);
+    assert_memory_equal(given, hu, sizeof hu);
+    assert_memory_equal(&same, &sum, sizeof sum);
+    for (size_t j = 0; j < PARAMETERS; j++) assert_int_equal(times[j], 2);
     free(times);
     net_fixture_close(&fixture);
     return sum;

@@ -222,7 +222,7 @@ static void test_v_that_is_not_finite_ends_the_solve(void **state)
     for_all(not_finite_v_is_noted);
 }
 
-/* A product that is not finite, at each place in turn: noted, no product after it, and q is the
+/* A product that is not finite, at each place in turn: noted, no product after it, and q is an
  * iterate before it. */
 static void fault_is_noted(const struct iml_solver_options *options, struct dense *matrix)
 {

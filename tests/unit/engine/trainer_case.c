@@ -288,6 +288,12 @@ void *case_export(const struct iml_trainer *trainer, size_t *bytes)
 void case_assert_same(const struct case_log *a, size_t a_first, const struct case_log *b)
 {
     assert_int_equal(a->count - a_first, b->count);
+    case_assert_begins(a, a_first, b);
+}
+
+void case_assert_begins(const struct case_log *a, size_t a_first, const struct case_log *b)
+{
+    assert_true(b->count <= a->count - a_first);
     for (size_t i = 0; i < b->count; i++) {
         const struct case_entry *x = &a->entries[a_first + i], *y = &b->entries[i];
         /* equality of bits is meant */

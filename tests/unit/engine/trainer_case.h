@@ -72,6 +72,8 @@ bool case_has(const struct case_log *log, const char *metric, double value);
 /* The exported registry, to be freed. */
 void *case_export(const struct iml_trainer *trainer, size_t *bytes);
 
+/* b is what a has from a_first on; the second: it is as much of that as b has. */
 void case_assert_same(const struct case_log *a, size_t a_first, const struct case_log *b);
+void case_assert_begins(const struct case_log *a, size_t a_first, const struct case_log *b);
 
 #endif
