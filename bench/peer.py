@@ -153,15 +153,17 @@ def prepare(problem, name):
     getattr(problem, name)()
 
 
+def timed(run):
+    """One repetition, as bench/serve.h has it."""
+    before, busy, start = switches(), time.process_time(), time.perf_counter()
+    run()
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
+    return f"{seconds:.9f} {busy:.9f} {switches() - before}"
+
+
 def repeat(problem, name, repetitions):
     prepare(problem, name)
-    run, answer = getattr(problem, name), []
-    for _ in range(repetitions):
-        before, busy, start = switches(), time.process_time(), time.perf_counter()
-        run()
-        seconds, busy = time.perf_counter() - start, time.process_time() - busy
-        answer.append(f"{seconds:.9f} {busy:.9f} {switches() - before}")
-    return " ".join(answer)
+    return " ".join(timed(getattr(problem, name)) for _ in range(repetitions))
 
 
 def fill_window(problem, name, milliseconds):

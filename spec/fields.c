@@ -404,7 +404,7 @@ const struct imld_field imld_fields[] = {
     {"/model/batch_norm/momentum", NULL, IMLD_ALL_LABELS, IMLD_NUMBER, "0.1", 0, 1, 0, 0, NULL, "", false,
      "Share of a training step's batch in the running mean and variance, as in PyTorch (MATH §2)."},
     {"/model/convolution", "kind=cnn_small|resnet18|wrn", IMLD_ALL, IMLD_CHOICE, "\"auto\"", 0, 0, 0, 0, "auto|direct", "", false,
-     "The kernels of 3 × 3 convolutions; auto: Winograd where the machine has it (AVX-512), which rounds otherwise than direct (MATH §7.5)."},
+     "The kernels of 3 × 3 convolutions; auto: Winograd where the machine has AVX2, which rounds otherwise than direct (MATH §7.5)."},
     {"/model/depth", "kind=wrn", IMLD_ALL, IMLD_INTEGER, "28", 10, 58, 0, 0, NULL, "layers", false,
      "d = 6n + 4, with n blocks in each of the three groups (FIXMATCH 2.1)."},
     {"/model/dropout", "kind=mlp", IMLD_ALL, IMLD_NUMBER, "0", 0, 0.99, 0, 0, NULL, "", false,

@@ -2,10 +2,11 @@
  * (MATH §2). Images are rows in the forms of `from` and `to`; W is out × in × height × width,
  * row-major, as PyTorch has it.
  *
- * Two implementations: convolution_plain.c (loops over any shape and form, in either type) and
- * convolution_onednn.c (oneDNN's compiled kernels, float, where the machine has one for the shape).
- * Both work on *packed* weights: rearranged once for many calls. Which of the two, and its kernels,
- * follow from shape and machine alone; so do the bits, and they depend on nothing else.
+ * Three implementations: convolution_plain.c (loops over any shape and form, in either type),
+ * convolution_onednn.c (oneDNN's compiled kernels, float, where the machine has one for the shape)
+ * and convolution_winograd.c (3 × 3, stride 1, in either type). All work on *packed* weights:
+ * rearranged once for many calls. Which of them, and its kernels, follow from shape and machine
+ * alone; so do the bits, and they depend on nothing else.
  *
  * Created once, with all its kernels; a call allocates no memory that a run would have to plan
  * (oneDNN keeps a few hundred bytes of its own during a call). Calls of different workers may run
@@ -66,37 +67,44 @@ struct iml_convolution_call {
     bool has_sum;
     unsigned worker;
 };
-/* y = W∗x */
+
+/* What is computed: a sum of one or two convolutions of the same shape (of tangents: U∗x + W∗ẋ).
+ * Which of the three a call reads is said below. */
+struct iml_convolution_terms {
+    size_t count;
+    const iml_real *x[2], *y_bar[2];
+    const iml_real *packed[2];
+};
+/* y = Σ W∗x: x, packed (IML_PACKING_FORWARD) */
 void iml_convolution_forward(const struct iml_convolution *self,
-                             const struct iml_convolution_call *call, const iml_real *x,
-                             const iml_real *packed, iml_real *y);
-/* x̄ = W∗ᵀȳ */
+                             const struct iml_convolution_call *call,
+                             const struct iml_convolution_terms *terms, iml_real *y);
+/* x̄ = Σ W∗ᵀȳ: y_bar, packed (IML_PACKING_BACKWARD) */
 void iml_convolution_backward_data(const struct iml_convolution *self,
-                                   const struct iml_convolution_call *call, const iml_real *y_bar,
-                                   const iml_real *packed, iml_real *x_bar);
-/* W̄ = x⋆ȳ, summed over the images */
+                                   const struct iml_convolution_call *call,
+                                   const struct iml_convolution_terms *terms, iml_real *x_bar);
+/* W̄ = Σ x⋆ȳ, summed over the images: x, y_bar */
 void iml_convolution_backward_weights(const struct iml_convolution *self,
-                                      const struct iml_convolution_call *call, const iml_real *x,
-                                      const iml_real *y_bar, iml_real *gradient);
+                                      const struct iml_convolution_call *call,
+                                      const struct iml_convolution_terms *terms,
+                                      iml_real *gradient);
 
 /* --- what an implementation offers --- */
 
+typedef void iml_convolution_kernel(const struct iml_convolution *self,
+                                    const struct iml_convolution_call *call,
+                                    const struct iml_convolution_terms *terms, iml_real *out);
+
 struct iml_convolution_kind {
     const char *name;
+    bool sums_terms; /* its kernels take two terms; else each call has one */
     enum iml_code (*create)(const struct iml_convolution_options *options,
                             struct iml_convolution **convolution, struct iml_error *error);
     void (*destroy)(struct iml_convolution *convolution);
     void (*pack)(const struct iml_convolution *self, enum iml_packing packing, const iml_real *w,
                  iml_real *packed);
     void (*unpack)(const struct iml_convolution *self, const iml_real *gradient, iml_real *w);
-    void (*forward)(const struct iml_convolution *self, const struct iml_convolution_call *call,
-                    const iml_real *x, const iml_real *packed, iml_real *y);
-    void (*backward_data)(const struct iml_convolution *self,
-                          const struct iml_convolution_call *call, const iml_real *y_bar,
-                          const iml_real *packed, iml_real *x_bar);
-    void (*backward_weights)(const struct iml_convolution *self,
-                             const struct iml_convolution_call *call, const iml_real *x,
-                             const iml_real *y_bar, iml_real *gradient);
+    iml_convolution_kernel *forward, *backward_data, *backward_weights;
 };
 
 /* The head of every implementation's own struct. */
@@ -108,7 +116,11 @@ struct iml_convolution {
     size_t stride_bytes;
 };
 
-extern const struct iml_convolution_kind iml_convolution_plain;
+extern const struct iml_convolution_kind iml_convolution_plain, iml_convolution_winograd;
+
+/* Whether Winograd can be had: 3 × 3, stride 1, blocks of 8 and multiples of 16 channels, on a
+ * machine with AVX2 and FMA. */
+bool iml_convolution_winograd_is_possible(const struct iml_convolution_options *options);
 
 /* The compiled implementation of this build: oneDNN's, or NULL in builds on plain loops. */
 extern const struct iml_convolution_kind *const iml_convolution_compiled;
@@ -117,10 +129,7 @@ bool iml_convolution_is_compiled(const struct iml_convolution_options *options);
 size_t iml_convolution_compiled_block(void);
 
 /* Rough loops shared by both: gradient (plain packing: out/block × in × height × width × block). */
-void iml_convolution_plain_backward_weights(const struct iml_convolution *self,
-                                            const struct iml_convolution_call *call,
-                                            const iml_real *x, const iml_real *y_bar,
-                                            iml_real *gradient);
+iml_convolution_kernel iml_convolution_plain_backward_weights;
 void iml_convolution_plain_unpack(const struct iml_convolution *self, const iml_real *gradient,
                                   iml_real *w);
 

@@ -150,29 +150,31 @@ static void clear(const struct iml_convolution_call *call, size_t count, iml_rea
 }
 
 static void plain_forward(const struct iml_convolution *self,
-                          const struct iml_convolution_call *call, const iml_real *x,
-                          const iml_real *packed, iml_real *y)
+                          const struct iml_convolution_call *call,
+                          const struct iml_convolution_terms *terms, iml_real *y)
 {
     clear(call, call->images * iml_image_elements(&self->options.to), y);
-    visit_images(self, call->images, (struct arrays){.x = x, .w = packed, .y = y}, FORWARD,
+    visit_images(self, call->images,
+                 (struct arrays){.x = terms->x[0], .w = terms->packed[0], .y = y}, FORWARD,
                  self->options.to.block);
 }
 
 static void plain_backward_data(const struct iml_convolution *self,
-                                const struct iml_convolution_call *call, const iml_real *y_bar,
-                                const iml_real *packed, iml_real *x_bar)
+                                const struct iml_convolution_call *call,
+                                const struct iml_convolution_terms *terms, iml_real *x_bar)
 {
     clear(call, call->images * iml_image_elements(&self->options.from), x_bar);
-    visit_images(self, call->images, (struct arrays){.y_bar = y_bar, .w = packed, .x_bar = x_bar},
+    visit_images(self, call->images,
+                 (struct arrays){.y_bar = terms->y_bar[0], .w = terms->packed[0], .x_bar = x_bar},
                  BACKWARD_DATA, self->options.to.block);
 }
 
 void iml_convolution_plain_backward_weights(const struct iml_convolution *self,
                                             const struct iml_convolution_call *call,
-                                            const iml_real *x, const iml_real *y_bar,
+                                            const struct iml_convolution_terms *terms,
                                             iml_real *gradient)
 {
-    const struct arrays arrays = {.x = x, .y_bar = y_bar, .w_bar = gradient};
+    const struct arrays arrays = {.x = terms->x[0], .y_bar = terms->y_bar[0], .w_bar = gradient};
     const size_t block = self->options.to.block;
     clear(call, weight_count(self), gradient);
     if (block == 8) /* a constant: vectorized; the grey input layer comes here in every build */

@@ -50,9 +50,10 @@ const struct iml_model_kind *iml_model_kind_find(const char *name); /* NULL: unk
 const char *iml_model_kind_name(const struct iml_model_kind *kind); /* NULL: an mlp */
 bool iml_model_is_of_images(const struct iml_model_kind *kind);     /* NULL, an mlp: false */
 
-/* Which of oneDNN's kernels a convolution takes. auto: Winograd where the machine has it (AVX-512)
- * and the layer is 3 × 3, stride 1, of at least 16 channels; direct everywhere else. Either gives
- * the same bits again and again, but not the other's. */
+/* Which kernels a convolution takes. auto: Winograd where the layer is 3 × 3, stride 1, its
+ * channels are multiples of 16 and its tiles of 4 × 4 pixels at least half full: our own with AVX2
+ * and FMA, oneDNN's with AVX-512; direct everywhere else. Either gives the same bits again and
+ * again, but not the other's. */
 enum iml_convolution_method { IML_CONVOLUTION_AUTO, IML_CONVOLUTION_DIRECT };
 
 /* Options of a net. model NULL, "mlp": inputs – hidden[0] – … – outputs. After each hidden layer:

@@ -1,6 +1,6 @@
-/* test_convolution.c: the compiled convolutions of this build against the plain loops, on shapes of
- * the nets of FIXMATCH §2 and for every number of images up to a tile and more; what has no kernel
- * is an error. In builds on plain loops both are the same. */
+/* test_convolution.c: compiled convolutions and our own Winograd against the plain loops, on shapes
+ * of the nets of FIXMATCH §2 and for every number of images up to a tile and more; what has no
+ * kernel is an error. In builds on plain loops both are the same. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +41,7 @@ static struct iml_convolution_options options_of(const struct shape *shape, bool
 struct side {
     struct iml_convolution *convolution;
     void *scratch;
+    size_t stride_bytes;
     iml_real *packed[IML_PACKINGS], *y, *x_bar, *gradient, *w_bar;
     size_t in, out, weights;
 };
@@ -54,19 +55,23 @@ static iml_real *drawn(uint32_t index, size_t count)
     return out;
 }
 
-static struct side open_side(const struct iml_convolution_options *options, const iml_real *w)
+/* By `kind`; NULL: what a net takes. */
+static struct side open_side(const struct iml_convolution_options *options,
+                             const struct iml_convolution_kind *kind, const iml_real *w)
 {
     struct iml_error error = {0};
     struct side self = {.in = iml_image_elements(&options->from),
                         .out = iml_image_elements(&options->to),
                         .weights = options->from.channels * options->to.channels *
                                    options->window.height * options->window.width};
-    if (iml_convolution_new(options, &self.convolution, &error) != IML_OK)
-        fail_msg("%s", error.what);
+    const enum iml_code code = kind ? kind->create(options, &self.convolution, &error)
+                                    : iml_convolution_new(options, &self.convolution, &error);
+    if (code != IML_OK) fail_msg("%s", error.what);
     const struct iml_convolution_sizes *sizes = iml_convolution_sizes(self.convolution);
-    const size_t stride = (sizes->scratch_bytes + 63) / 64 * 64;
-    self.scratch = aligned_alloc(64, 2 * stride + 64);
-    iml_convolution_use(self.convolution, self.scratch, stride);
+    self.stride_bytes = (sizes->scratch_bytes + 63) / 64 * 64;
+    self.scratch = aligned_alloc(64, 2 * self.stride_bytes + 64);
+    memset(self.scratch, 0, 2 * self.stride_bytes + 64);
+    iml_convolution_use(self.convolution, self.scratch, self.stride_bytes);
     for (enum iml_packing p = 0; p < IML_PACKINGS; p++) {
         self.packed[p] = calloc(sizes->packed[p] + 1, sizeof(iml_real));
         if (sizes->packed[p] > 0) iml_convolution_pack(self.convolution, p, w, self.packed[p]);
@@ -89,32 +94,72 @@ static void close_side(struct side *self)
     free(self->w_bar);
 }
 
-/* All kernels on `images` images; where has_sum the results are added to those before. */
-static void compute(struct side *self, size_t images, bool has_sum, const iml_real *x,
-                    const iml_real *y_bar)
+/* What the kernels read. */
+struct inputs {
+    iml_real *x, *y_bar, *x_dot, *y_bar_dot;
+};
+
+/* All kernels on `images` images; where has_sum the results are added to those before. count: of
+ * terms, the second of the dots. */
+static void compute(struct side *self, size_t images, bool has_sum, size_t count,
+                    const struct inputs *inputs)
 {
     const struct iml_convolution_call call = {.images = images, .has_sum = has_sum, .worker = 1};
-    iml_convolution_forward(self->convolution, &call, x, self->packed[IML_PACKING_FORWARD],
-                            self->y);
+    struct iml_convolution_terms terms = {
+        .count = count,
+        .x = {inputs->x, inputs->x_dot},
+        .y_bar = {inputs->y_bar_dot, inputs->y_bar},
+        .packed = {self->packed[IML_PACKING_FORWARD], self->packed[IML_PACKING_FORWARD]}};
+    iml_convolution_forward(self->convolution, &call, &terms, self->y);
+    terms.packed[0] = terms.packed[1] = self->packed[IML_PACKING_BACKWARD];
     if (iml_convolution_sizes(self->convolution)->packed[IML_PACKING_BACKWARD] > 0)
-        iml_convolution_backward_data(self->convolution, &call, y_bar,
-                                      self->packed[IML_PACKING_BACKWARD], self->x_bar);
-    iml_convolution_backward_weights(self->convolution, &call, x, y_bar, self->gradient);
+        iml_convolution_backward_data(self->convolution, &call, &terms, self->x_bar);
+    iml_convolution_backward_weights(self->convolution, &call, &terms, self->gradient);
     iml_convolution_unpack(self->convolution, self->gradient, self->w_bar);
 }
 
-static void check_same(size_t n, const iml_real *a, const iml_real *b, const char *what,
-                       const struct shape *shape, size_t images)
+/* Relative L2 distance of a from b. */
+static double distance(size_t n, const iml_real *a, const iml_real *b)
 {
     double difference = 0, size = 0;
     for (size_t i = 0; i < n; i++) {
-        const double distance = (double)a[i] - (double)b[i];
-        difference += distance * distance;
+        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
         size += (double)b[i] * (double)b[i];
     }
-    if (difference <= 4e-12 * size) return; /* 2e-6 relative, squared */
+    return size > 0 ? sqrt(difference / size) : sqrt(difference);
+}
+
+static void check_same(size_t n, const iml_real *a, const iml_real *b, const char *what,
+                       const struct shape *shape, size_t images, double most)
+{
+    const double found = distance(n, a, b);
+    if (found <= most) return;
     fail_msg("%s, %zu to %zu at %zu × %zu, %zu images: relative error %.3g", what, shape->in,
-             shape->out, shape->height, shape->width, images, sqrt(difference / size));
+             shape->out, shape->height, shape->width, images, found);
+}
+
+/* The same by both sides, for some numbers of images, without and with a sum, for one and two
+ * terms.
+ */
+static void check_sides(const struct shape *shape, struct side *a, struct side *b,
+                        const size_t *counts, size_t used, double most)
+{
+    const struct inputs inputs = {.x = drawn(2, IMAGES * a->in),
+                                  .y_bar = drawn(3, IMAGES * a->out),
+                                  .x_dot = drawn(4, IMAGES * a->in),
+                                  .y_bar_dot = drawn(5, IMAGES * a->out)};
+    for (size_t i = 0; i < 4 * used; i++) {
+        const size_t images = counts[i / 4], terms = 1 + i % 2;
+        compute(a, images, i % 4 > 1, terms, &inputs);
+        compute(b, images, i % 4 > 1, terms, &inputs);
+        check_same(images * a->out, a->y, b->y, "forward", shape, images, most);
+        check_same(images * a->in, a->x_bar, b->x_bar, "backward data", shape, images, most);
+        check_same(a->weights, a->w_bar, b->w_bar, "backward weights", shape, images, most);
+    }
+    free(inputs.x);
+    free(inputs.y_bar);
+    free(inputs.x_dot);
+    free(inputs.y_bar_dot);
 }
 
 static void test_compiled_is_plain(void **state)
@@ -124,28 +169,67 @@ static void test_compiled_is_plain(void **state)
     /* without compiled kernels both sides are the loops: two counts show that */
     const size_t all = sizeof counts / sizeof counts[0], used = iml_convolution_compiled ? all : 2;
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
-        const struct iml_convolution_options compiled = options_of(&shapes[s], false);
         const struct iml_convolution_options plain = options_of(&shapes[s], true);
+        struct iml_convolution_options compiled = options_of(&shapes[s], false);
         iml_real *w = drawn(1, shapes[s].in * shapes[s].out * shapes[s].kernel * shapes[s].kernel);
-        struct side a = open_side(&compiled, w), b = open_side(&plain, w);
-        iml_real *x = drawn(2, IMAGES * a.in), *y_bar = drawn(3, IMAGES * a.out);
-        for (size_t i = 0; i < used; i++) {
-            for (int has_sum = 0; has_sum < 2; has_sum++) {
-                compute(&a, counts[i], has_sum, x, y_bar);
-                compute(&b, counts[i], has_sum, x, y_bar);
-                check_same(counts[i] * a.out, a.y, b.y, "forward", &shapes[s], counts[i]);
-                if (compiled.wants_backward_data)
-                    check_same(counts[i] * a.in, a.x_bar, b.x_bar, "backward data", &shapes[s],
-                               counts[i]);
-                check_same(a.weights, a.w_bar, b.w_bar, "backward weights", &shapes[s], counts[i]);
-            }
-        }
+        compiled.method = IML_CONVOLUTION_DIRECT;
+        struct side a = open_side(&compiled, NULL, w), b = open_side(&plain, NULL, w);
+        check_sides(&shapes[s], &a, &b, counts, used, 2e-6);
         close_side(&a);
         close_side(&b);
         free(w);
-        free(x);
-        free(y_bar);
     }
+}
+
+/* Our own Winograd, in either type, also where a net would not choose it. Of float 1e-5; the
+ * algorithm itself, in double, 1e-12. */
+static void test_winograd_is_plain(void **state)
+{
+    (void)state;
+    static const struct shape of_winograd[] = {
+        {16, 16, 5, 7, 3, 1}, {32, 32, 9, 8, 3, 1},  {32, 64, 14, 14, 3, 1},
+        {64, 32, 4, 4, 3, 1}, {48, 128, 7, 7, 3, 1}, {16, 32, 1, 2, 3, 1},
+    };
+    static const size_t counts[] = {1, 3, 16};
+    for (size_t s = 0; s < sizeof of_winograd / sizeof of_winograd[0]; s++) {
+        struct iml_convolution_options options = options_of(&of_winograd[s], true);
+        options.from.block = options.to.block = 8;
+        if (!iml_convolution_winograd_is_possible(&options)) skip(); /* no AVX2 */
+        iml_real *w = drawn(1, of_winograd[s].in * of_winograd[s].out * 9);
+        struct side a = open_side(&options, &iml_convolution_winograd, w);
+        struct side b = open_side(&options, NULL, w);
+        check_sides(&of_winograd[s], &a, &b, counts, sizeof counts / sizeof counts[0],
+                    sizeof(iml_real) == sizeof(double) ? 1e-12 : 1e-5);
+        close_side(&a);
+        close_side(&b);
+        free(w);
+    }
+}
+
+/* Garbage in the scratch, and which worker's it is, change no bit. */
+static void test_winograd_keeps_its_bits(void **state)
+{
+    (void)state;
+    const struct shape shape = {32, 32, 7, 9, 3, 1};
+    struct iml_convolution_options options = options_of(&shape, true);
+    options.from.block = options.to.block = 8;
+    if (!iml_convolution_winograd_is_possible(&options)) skip(); /* no AVX2 */
+    iml_real *w = drawn(1, shape.in * shape.out * 9);
+    struct side a = open_side(&options, &iml_convolution_winograd, w);
+    struct side b = open_side(&options, &iml_convolution_winograd, w);
+    iml_real *x = drawn(2, IMAGES * a.in), *y_bar = drawn(3, IMAGES * a.out);
+    const struct inputs inputs = {.x = x, .y_bar = y_bar, .x_dot = x, .y_bar_dot = y_bar};
+    memset(b.scratch, 0xA5, 2 * b.stride_bytes);
+    compute(&a, 5, false, 2, &inputs);
+    compute(&b, 5, false, 2, &inputs);
+    assert_memory_equal(a.y, b.y, 5 * a.out * sizeof(iml_real));
+    assert_memory_equal(a.x_bar, b.x_bar, 5 * a.in * sizeof(iml_real));
+    assert_memory_equal(a.w_bar, b.w_bar, a.weights * sizeof(iml_real));
+    close_side(&a);
+    close_side(&b);
+    free(w);
+    free(x);
+    free(y_bar);
 }
 
 /* Every layer of the nets has a compiled kernel where the build has any; odd ones have the loops.
@@ -180,6 +264,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compiled_is_plain),
+        cmocka_unit_test(test_winograd_is_plain),
+        cmocka_unit_test(test_winograd_keeps_its_bits),
         cmocka_unit_test(test_which_has_a_kernel),
         cmocka_unit_test(test_reference_loops_are_refused),
     };
