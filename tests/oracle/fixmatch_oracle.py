@@ -8,7 +8,8 @@ inputs (views are compared by augment_oracle.py).
 Relative errors must be at most 1e-9 of an engine in double; in float 1e-5, of gradients where the net has
 no kinks. A mask is compared where the confidence is 1e-4 away from τ or more (in double: 1e-12).
 
-Usage: fixmatch_oracle.py PATH/TO/fixmatch_oracle double|float [SEED]
+Usage: fixmatch_oracle.py PATH/TO/fixmatch_oracle double|float [SEED [few]]
+few: for sanitizers, whose convolutions are plain loops fifty times as slow: one step of one net of images.
 """
 import math
 import os
@@ -44,6 +45,8 @@ JOBS = [
     {**BASE, "algorithm": "supervised", "steps": 5},
     {**BASE, "algorithm": "supervised", "model": "cnn_small", "slope": 0.1, "steps": 2},
 ]
+FEW = [job for job in JOBS if job["model"] == "mlp"] + [
+    {**BASE, "model": "cnn_small", "slope": 0.1, "threshold": 0.35, "steps": 1, "labels": 4, "validation": 4}]
 
 
 class Mlp(nn.Module):
@@ -229,14 +232,15 @@ class Comparison:
 
 
 def main():
-    if len(sys.argv) not in (3, 4) or sys.argv[2] not in ("double", "float"):
+    if not 3 <= len(sys.argv) <= 5 or sys.argv[2] not in ("double", "float"):
         sys.exit(__doc__)
-    generator = random.Random(int(sys.argv[3]) if len(sys.argv) == 4 else 1)
+    generator = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    jobs = FEW if sys.argv[4:] == ["few"] else JOBS
     comparison, masked, rows = Comparison(sys.argv[2]), 0, 0
     with tempfile.TemporaryDirectory() as root:
         sets = write_sets(root, generator)
-        answers = run_engine(sys.argv[1], root, JOBS)
-    for job, engine in zip(JOBS, answers):
+        answers = run_engine(sys.argv[1], root, jobs)
+    for job, engine in zip(jobs, answers):
         (images, labels), shape, classes = sets[job["set"]]
         for k in range(job["steps"]):
             right = step(job, k, shape, classes, engine)
