@@ -18,7 +18,7 @@ from harness import SOURCE, Case, Client, binary, clean_environment, limit, main
 
 SCRIPT = os.path.join(SOURCE, "scripts", "study")
 sys.path.insert(0, os.path.join(SOURCE, "scripts", "lib"))
-from study import figures, needs, plan, report, run, sets as study_sets, summary  # noqa: E402
+from study import figures, needs, plan, record, report, run, sets as study_sets, summary  # noqa: E402
 
 IMAGES = "/usr/share/datasets/fashion-mnist"
 SHIPPED = sorted(glob.glob(os.path.join(SOURCE, "studies", "*.json")))
@@ -58,6 +58,13 @@ SCHEMA = {
         {"path": "/meta/solver/precondition", "algorithms": ["iml"], "when": "kind=neumann",
          "choices": ["none", "l2"]},
         {"path": "/early_stopping/-/rule", "algorithms": ["iml"], "choices": ["patience"]},
+        {"path": "/data/labels", "algorithms": ["supervised with data.labels"]},
+        {"path": "/data/set", "algorithms": ["supervised", "supervised with data.labels"]},
+        {"path": "/algorithm", "algorithms": ["supervised", "supervised with data.labels"]},
+        {"path": "/seed", "algorithms": ["supervised", "supervised with data.labels"]},
+        {"path": "/name", "algorithms": ["supervised with data.labels"]},
+        {"path": "/tags", "algorithms": ["supervised with data.labels"]},
+        {"path": "/inner/ema", "algorithms": ["supervised with data.labels"]},
     ],
 }
 
@@ -176,6 +183,13 @@ class NeedsTest(unittest.TestCase):
         self.assertEqual(self.one({}, ["/diagnostics"], more=more)[0], [])
         with self.assertRaises(plan.StudyError):
             self.one({}, ["/diagnostics/len"], more=more)
+
+    def test_an_algorithm_with_labels_has_rows_of_its_own(self):
+        schema = needs.Schema(SCHEMA)
+        spec = {"algorithm": "supervised", "data": {"set": "shapes", "labels": 40}, "inner": {"ema": {}}, "seed": 1}
+        self.assertEqual(schema.unknown(spec), [])
+        del spec["data"]["labels"]
+        self.assertEqual(schema.unknown(spec), ["/inner/ema"])
 
     def test_a_missing_set_is_left_out_by_name(self):
         for name, words in (("mnist", "no data set mnist"), ("half", "half has no train split")):
@@ -398,6 +412,29 @@ class ScriptTest(Case):
         self.assertAlmostEqual(float(mean["deviation"]), abs(losses[0] - losses[1]) / math.sqrt(2), places=9)
         pair = lines["neumann 3", "validation/loss (last)", "solver = identity"]
         self.assertEqual((int(pair["seeds"]), pair["low"]), (1, "nan"), "one seed is left to pair")
+        daemon.stop()
+
+    def test_a_recorded_run_is_not_run_again_and_gives_the_same_table(self):
+        daemon, client, where = self.served()
+        path = self.write(axes=STUDY["axes"][:1], curves=["validation/loss"])
+        kept = ("--record", os.path.join(self.folder, "record"))
+        self.script(path, *where, *kept)
+        output, first = self.script(path, *where, "--report-only", *kept)[0], self.table()
+        for row in first[:3]:
+            client.expect(204, "DELETE", f"/v1/jobs/{row['job']}")
+        again, said = self.script(path, *where, "--report-only", *kept)
+        self.assertIn("4 runs are in", said)
+        self.assertEqual((again, self.table()), (output, first))
+        with open(os.path.join(kept[1], "runs.csv"), encoding="utf-8", newline="") as file:
+            lines = file.readlines()
+        with open(os.path.join(kept[1], "runs.csv"), "w", encoding="utf-8", newline="") as file:
+            file.writelines(lines[:3])  # the first two runs
+        _, said = self.script(path, *where, *kept)
+        self.assertIn("2 runs are in", said)
+        self.assertIn("2 jobs with the tag tiny: 1 new, 1 were there", said)
+        strip = lambda rows: [{k: v for k, v in row.items() if k != "job"} for row in rows]
+        self.assertEqual(strip(self.table()), strip(first))
+        self.assertEqual(len(record.Record(kept[1]).runs), 4)
         daemon.stop()
 
     def test_two_at_once_share_their_jobs(self):

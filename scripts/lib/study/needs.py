@@ -35,12 +35,20 @@ class Schema:
         beside = self.rows.get(f"{row['path'].rpartition('/')[0]}/{name}", [{}])[0]
         return not name or parent.get(name, beside.get("default")) in values.split("|")
 
+    def algorithm_of(self, spec):
+        """Its name among a field's algorithms: with data.labels some have rows of their own."""
+        name = spec.get("algorithm")
+        own = f"{name} with data.labels"
+        has_labels = "labels" in spec.get("data", {})
+        is_known = any(own in row["algorithms"] for rows in self.rows.values() for row in rows)
+        return own if has_labels and is_known else name
+
     def unknown(self, spec):
         """What this server has no field or no value for: "/path", "/path=value", or "/path (kind=cg)"
         for a field that it has, but not for this kind. Each once; the fields of an unknown kind are not
         told one by one."""
         found, strangers = [], set()
-        fields = list(leaves(spec))
+        fields, algorithm = list(leaves(spec)), self.algorithm_of(spec)
         for path, value, parent in fields:
             rows = self.rows.get(path, [])
             if path.endswith("/kind") and rows and not self.is_choice(rows, value):
@@ -48,7 +56,7 @@ class Schema:
                 strangers.add(id(parent))
         for path, value, parent in fields:
             every = self.rows.get(path, [])
-            rows = [row for row in every if self.holds(row, parent, spec.get("algorithm"))]
+            rows = [row for row in every if self.holds(row, parent, algorithm)]
             if id(parent) in strangers or value == {} and self.is_section(path):
                 continue
             if not every:

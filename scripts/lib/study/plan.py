@@ -6,7 +6,7 @@ import json
 import re
 
 KEYS = {"study", "title", "question", "base", "axes", "seeds", "measures", "pairs", "curves", "needs",
-        "if_known", "quick"}
+        "if_known", "quick", "record"}
 NEEDED = {"study", "question", "base", "axes", "seeds", "measures"}
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 KEY_TAG = "key-"  # a job's tag that says which document it was made from
@@ -151,6 +151,7 @@ class Study:
         self.needs = document.get("needs", [])
         self.if_known = document.get("if_known", {})
         self.curves = document.get("curves", [])
+        self.record = None if quick else document.get("record")  # a folder of the repository
         self.axes = [Axis(axis) for axis in document["axes"]]
         if len({axis.name for axis in self.axes}) != len(self.axes):
             raise StudyError("two axes have one name")

@@ -46,13 +46,13 @@ class Row:
         return self.job["state"] == "completed"
 
 
-def collect(api, chosen, jobs, plans):
-    """Rows for all cells; a job's rows are fetched once."""
+def collect(api, chosen, jobs, plans, record=None):
+    """Rows for all cells; a job's rows are fetched once, those of a record are there already."""
     metrics = chosen.schema.metrics
     names = {m.metric for m in chosen.measures if m.at != "result" and m.metric in metrics}
     names |= set(chosen.curves)
-    fetched = {key: api.rows(job["id"], sorted(names)) for key, job in jobs.items()
-               if job["state"] == "completed"}
+    fetched = {key: record.curves(key) if record and key in record else api.rows(job["id"], sorted(names))
+               for key, job in jobs.items() if job["state"] == "completed"}
     found = []
     for cell in chosen.cells:
         if cell.key not in jobs:
