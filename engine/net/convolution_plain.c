@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/core/watch.h"
 #include "engine/net/convolution.h"
 
 enum { BLOCK_MAX = 16 };
@@ -82,7 +83,7 @@ struct starts {
     size_t x, y, w;
 };
 
-__attribute__((always_inline)) static inline void
+__attribute__((always_inline)) IML_UNWATCHED static inline void
 visit_block(const struct arrays *a, enum operation operation, size_t block, struct starts at)
 {
     if (operation == FORWARD) {
@@ -97,7 +98,7 @@ visit_block(const struct arrays *a, enum operation operation, size_t block, stru
 }
 
 /* One block of one output pixel over the window and all input channels. */
-__attribute__((always_inline)) static inline void
+__attribute__((always_inline)) IML_UNWATCHED static inline void
 visit_pixel(const struct iml_convolution_options *o, const struct arrays *a,
             enum operation operation, size_t block, const size_t place[3])
 {
@@ -122,10 +123,9 @@ visit_pixel(const struct iml_convolution_options *o, const struct arrays *a,
     }
 }
 
-__attribute__((always_inline)) static inline void visit_images(const struct iml_convolution *self,
-                                                               size_t images, struct arrays a,
-                                                               enum operation operation,
-                                                               size_t block)
+__attribute__((always_inline)) IML_UNWATCHED static inline void
+visit_images(const struct iml_convolution *self, size_t images, struct arrays a,
+             enum operation operation, size_t block)
 {
     const struct iml_convolution_options *o = &self->options;
     const size_t in = iml_image_elements(&o->from), out = iml_image_elements(&o->to);
@@ -149,34 +149,55 @@ static void clear(const struct iml_convolution_call *call, size_t count, iml_rea
     if (!call->has_sum) memset(out, 0, count * sizeof *out);
 }
 
-static void plain_forward(const struct iml_convolution *self,
-                          const struct iml_convolution_call *call,
-                          const struct iml_convolution_terms *terms, iml_real *y)
+static void watch(const iml_real *array, size_t count, bool is_written)
+{
+    if (array) iml_watch(array, 1, count * sizeof *array, 0, is_written);
+}
+
+/* Tells what a call reads and writes (watch.h). */
+static void watch_arrays(const struct iml_convolution *self, size_t images, const struct arrays *a)
+{
+    const size_t in = images * iml_image_elements(&self->options.from);
+    const size_t out = images * iml_image_elements(&self->options.to);
+    const size_t weights = weight_count(self);
+    watch(a->x, in, false);
+    watch(a->w, weights, false);
+    watch(a->y_bar, out, false);
+    watch(a->y, out, true);
+    watch(a->x_bar, in, true);
+    watch(a->w_bar, weights, true);
+}
+
+IML_UNWATCHED static void plain_forward(const struct iml_convolution *self,
+                                        const struct iml_convolution_call *call,
+                                        const struct iml_convolution_terms *terms, iml_real *y)
 {
     clear(call, call->images * iml_image_elements(&self->options.to), y);
-    visit_images(self, call->images,
-                 (struct arrays){.x = terms->x[0], .w = terms->packed[0], .y = y}, FORWARD,
-                 self->options.to.block);
+    const struct arrays arrays = {.x = terms->x[0], .w = terms->packed[0], .y = y};
+    watch_arrays(self, call->images, &arrays);
+    visit_images(self, call->images, arrays, FORWARD, self->options.to.block);
 }
 
-static void plain_backward_data(const struct iml_convolution *self,
-                                const struct iml_convolution_call *call,
-                                const struct iml_convolution_terms *terms, iml_real *x_bar)
+IML_UNWATCHED static void plain_backward_data(const struct iml_convolution *self,
+                                              const struct iml_convolution_call *call,
+                                              const struct iml_convolution_terms *terms,
+                                              iml_real *x_bar)
 {
     clear(call, call->images * iml_image_elements(&self->options.from), x_bar);
-    visit_images(self, call->images,
-                 (struct arrays){.y_bar = terms->y_bar[0], .w = terms->packed[0], .x_bar = x_bar},
-                 BACKWARD_DATA, self->options.to.block);
+    const struct arrays arrays = {.y_bar = terms->y_bar[0], .w = terms->packed[0], .x_bar = x_bar};
+    watch_arrays(self, call->images, &arrays);
+    visit_images(self, call->images, arrays, BACKWARD_DATA, self->options.to.block);
 }
 
-void iml_convolution_plain_backward_weights(const struct iml_convolution *self,
-                                            const struct iml_convolution_call *call,
-                                            const struct iml_convolution_terms *terms,
-                                            iml_real *gradient)
+IML_UNWATCHED void iml_convolution_plain_backward_weights(const struct iml_convolution *self,
+                                                          const struct iml_convolution_call *call,
+                                                          const struct iml_convolution_terms *terms,
+                                                          iml_real *gradient)
 {
     const struct arrays arrays = {.x = terms->x[0], .y_bar = terms->y_bar[0], .w_bar = gradient};
     const size_t block = self->options.to.block;
     clear(call, weight_count(self), gradient);
+    watch_arrays(self, call->images, &arrays);
     if (block == 8) /* a constant: vectorized; the grey input layer comes here in every build */
         visit_images(self, call->images, arrays, BACKWARD_WEIGHTS, 8);
     else
