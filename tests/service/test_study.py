@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from harness import SOURCE, Case, Client, binary, clean_environment, limit, main, sets, specs
@@ -291,6 +292,22 @@ class NumbersTest(unittest.TestCase):
         self.assertEqual(run.remaining_seconds([job(10), job(20)], 4, [30]), 75)  # (30 + 4 · 30)/2
         self.assertEqual(run.remaining_seconds([job(10), job(200)], 0, [30]), 200)
 
+
+    def test_ranks_by_hand(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "jobs.csv")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("K,kind,y (last)\n1,a,0.9\n2,a,0.8\n3,b,0.8\n4,a,0.1\n5,a,\n")
+            command = [os.path.join(SOURCE, "scripts", "ranks"), path, "--of", "{y (last)}", "{K}", "(-log({K}))"]
+            lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+            # ranks 4, 2.5, 2.5, 1 against 1, 2, 3, 4; the empty value is left out
+            self.assertEqual(lines[1].split(), ["-0.949", "4", "{K}"])
+            self.assertEqual(lines[2].split(), ["0.949", "4", "(-log({K}))"])
+            only = subprocess.run(command + ["--where", "{kind} == 'a'"], capture_output=True, text=True, check=True)
+            self.assertEqual(only.stdout.splitlines()[1].split(), ["-1.000", "3", "{K}"])
+            wrong = subprocess.run(command + ["{nonesuch}"], capture_output=True, text=True, check=False)
+            self.assertNotEqual(wrong.returncode, 0)
+            self.assertIn("no column 'nonesuch'", wrong.stderr)
 
     def test_a_thinned_curve_keeps_its_bursts(self):
         points = [(i, 1.0, 0.5, 2.0) for i in range(1000)]
