@@ -113,6 +113,11 @@ IML_CLONES void iml_scaled_copy(size_t n, double alpha, const iml_real *x, iml_r
     for (size_t i = 0; i < n; i++) y[i] = factor * x[i];
 }
 
+IML_CLONES void iml_divide(size_t n, double divisor, const iml_real *x, iml_real *y)
+{
+    for (size_t i = 0; i < n; i++) y[i] = (iml_real)((double)x[i] / divisor);
+}
+
 IML_CLONES void iml_add_product(size_t n, const iml_real *d, const iml_real *x, iml_real *y)
 {
     for (size_t i = 0; i < n; i++) y[i] += d[i] * x[i];

@@ -35,6 +35,9 @@ void iml_scale(size_t n, double alpha, iml_real *x);
 /* y ← αx */
 void iml_scaled_copy(size_t n, double alpha, const iml_real *x, iml_real *y);
 
+/* y ← x/divisor, divided in double */
+void iml_divide(size_t n, double divisor, const iml_real *x, iml_real *y);
+
 /* y ← y + d∘x: the diagonal of a regularizer */
 void iml_add_product(size_t n, const iml_real *d, const iml_real *x, iml_real *y);
 

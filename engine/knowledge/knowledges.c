@@ -49,6 +49,7 @@ void iml_knowledge_refresh(struct iml_knowledge *self)
 void iml_knowledge_clamp(struct iml_knowledge *self)
 {
     const double low = log(self->options.clamp_low), high = log(self->options.clamp_high);
+    if (isinf(low) && isinf(high)) return;
     for (size_t m = 0; m < self->size; m++) {
         const double lambda = (double)self->lambda[m];
         /* as comparisons, not fmin and fmax, which would turn a NaN into a bound and hide it */

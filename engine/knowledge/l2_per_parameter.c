@@ -1,12 +1,11 @@
 /* l2_per_parameter.c: R = ½ Σⱼ e^{λⱼ} θⱼ², one λ for each parameter (MATH §3.1). */
-#include <math.h>
-
+#include "engine/core/clones.h"
+#include "engine/core/exponential.h"
 #include "engine/knowledge/kinds.h"
 
 static void refresh(const struct iml_knowledge *self)
 {
-    for (size_t j = 0; j < self->size; j++)
-        self->diagonal[j] = (iml_real)exp((double)self->lambda[j]);
+    iml_exponentials(self->size, self->lambda, self->diagonal);
 }
 
 static double mean(const struct iml_knowledge *self)
@@ -17,11 +16,17 @@ static double mean(const struct iml_knowledge *self)
 }
 
 /* −qⱼ e^{λⱼ} θⱼ; the product of three in double: in float q and θ of 1e-20 would give 0. */
+IML_CLONES static void multiply(size_t n, const iml_real *q, const iml_real *d,
+                                const iml_real *theta, iml_real *out)
+{
+    for (size_t j = 0; j < n; j++)
+        out[j] = (iml_real)(-(double)q[j] * (double)d[j] * (double)theta[j]);
+}
+
 static void pull(const struct iml_knowledge *self, const iml_real *theta, const iml_real *q,
                  iml_real *out)
 {
-    for (size_t j = 0; j < self->size; j++)
-        out[j] = (iml_real)(-(double)q[j] * (double)self->diagonal[j] * (double)theta[j]);
+    multiply(self->size, q, self->diagonal, theta, out);
 }
 
 static enum iml_code register_items(const struct iml_knowledge *self, struct iml_registry *registry,

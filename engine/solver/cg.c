@@ -100,7 +100,8 @@ static bool step(struct cg *cg, unsigned k)
     }
     /* the direction from the new residual; with the old one more steps make q worse (the mistake of
      * two public libraries) */
-    const double rz_next = iml_inverse_dot(&cg->inverse, cg->r, cg->r);
+    const double rz_next = cg->inverse.vector ? iml_inverse_dot(&cg->inverse, cg->r, cg->r)
+                                              : cg->inverse.scalar * cg->r_squared;
     if (!isfinite(rz_next)) {
         report->end = IML_END_NOT_FINITE;
         return false;

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "engine/core/clones.h"
 #include "engine/core/vector.h"
 #include "engine/solver/kinds.h"
 #include "engine/solver/system.h"
@@ -72,14 +73,26 @@ static bool lanczos_step(struct minres *m, unsigned k, double *alpha, double *be
     return true;
 }
 
-/* d ← (v − εd_before − δd)/γ, the next column of VR⁻¹; d_before ← d. */
-static void next_direction(struct minres *m, double delta, double epsilon, double gamma)
+/* The scalars of a column of VR⁻¹. */
+struct column {
+    double delta, epsilon, gamma;
+};
+
+IML_CLONES static void make_column(size_t n, const struct column *column, const iml_real *v,
+                                   const iml_real *d, iml_real *next)
+{
+    const struct column k = *column;
+    for (size_t j = 0; j < n; j++) {
+        const double rest = (double)v[j] - k.epsilon * (double)next[j] - k.delta * (double)d[j];
+        next[j] = (iml_real)(rest / k.gamma);
+    }
+}
+
+/* d ← (v − εd_before − δd)/γ, the next column; d_before ← d. */
+static void next_direction(struct minres *m, const struct column *column)
 {
     iml_real *next = m->d_before;
-    for (size_t j = 0; j < m->solver->size; j++) {
-        const double rest = (double)m->v[j] - epsilon * (double)next[j] - delta * (double)m->d[j];
-        next[j] = (iml_real)(rest / gamma);
-    }
+    make_column(m->solver->size, column, m->v, m->d, next);
     m->d_before = m->d;
     m->d = next;
 }
@@ -119,7 +132,7 @@ static bool step(struct minres *m, unsigned k)
     m->delta_bar = -m->c * beta;
     m->c = gamma_bar / gamma;
     m->s = beta / gamma;
-    next_direction(m, delta, epsilon, gamma);
+    next_direction(m, &(struct column){.delta = delta, .epsilon = epsilon, .gamma = gamma});
     if (!is_above_rounding(m)) return false;
     iml_axpy(m->solver->size, m->c * m->phi_bar, m->d, m->q);
     m->phi_bar *= m->s;

@@ -41,7 +41,7 @@ double iml_power_iterate(const struct iml_system *system, enum iml_part part, un
         if (!isfinite(norm)) return norm;
         if (norm == 0) break;
         largest = fmax(largest, norm);
-        for (size_t j = 0; j < size; j++) u[j] = (iml_real)((double)work[j] / norm);
+        iml_divide(size, norm, work, u);
     }
     return largest;
 }

@@ -45,25 +45,36 @@ bool iml_system_apply(const struct iml_system *system, const iml_real *u, iml_re
     return true;
 }
 
-bool iml_system_apply_data(const struct iml_system *system, const iml_real *u, iml_real *au)
+IML_CLONES static void take_diagonal_out(size_t n, const iml_real *d, const iml_real *u,
+                                         iml_real *au)
 {
-    const iml_real *d = system->curvature->diagonal;
-    if (!apply(system, u, au)) return false;
-    for (size_t j = 0; d && j < system->curvature->size; j++) {
+    for (size_t j = 0; j < n; j++) {
         const double own = (double)d[j] * (double)u[j];
         const double rest = (double)au[j] - own;
         au[j] = (iml_real)(fabs(rest) <= 2 * rounding * fabs(own) ? 0 : rest);
     }
+}
+
+bool iml_system_apply_data(const struct iml_system *system, const iml_real *u, iml_real *au)
+{
+    const iml_real *d = system->curvature->diagonal;
+    if (!apply(system, u, au)) return false;
+    if (d) take_diagonal_out(system->curvature->size, d, u, au);
     return true;
+}
+
+/* to = 1/(shift + d) */
+IML_CLONES static void invert(size_t n, double shift, const iml_real *d, iml_real *to)
+{
+    for (size_t j = 0; j < n; j++) to[j] = (iml_real)(1 / (shift + (d ? (double)d[j] : 0)));
 }
 
 struct iml_inverse iml_system_precondition(const struct iml_system *system, double step_size,
                                            iml_real *to)
 {
-    const iml_real *d = system->curvature->diagonal;
     const size_t size = system->curvature->size;
     const double shift = 1 / step_size + system->damping;
-    for (size_t j = 0; j < size; j++) to[j] = (iml_real)(1 / (shift + (d ? (double)d[j] : 0)));
+    invert(size, shift, system->curvature->diagonal, to);
     return (struct iml_inverse){.vector = to, .size = size};
 }
 
