@@ -114,14 +114,22 @@ static struct imld_api *new_api(const struct imld_api_options *options)
 
 /* ---- the end ---- */
 
-/* No new connections: those in the backlog are refused by the close. */
+/* No new connections. */
 static void quiesce(struct imld_api *api)
 {
     for (size_t i = 0; i < api->listening_count; i++) {
-        if (!api->listenings[i].daemon) continue;
-        const MHD_socket fd = MHD_quiesce_daemon(api->listenings[i].daemon);
-        if (fd != MHD_INVALID_SOCKET) (void)close(fd);
+        if (api->listenings[i].daemon)
+            api->listenings[i].quiesced_fd = MHD_quiesce_daemon(api->listenings[i].daemon);
     }
+}
+
+/* The library's threads may have a quiesced socket in their hands until they have ended: it is
+ * closed after that, which refuses what is in its backlog. */
+static void stop_listening(struct imld_listening *listening)
+{
+    if (!listening->daemon) return;
+    MHD_stop_daemon(listening->daemon);
+    if (listening->quiesced_fd != MHD_INVALID_SOCKET) (void)close(listening->quiesced_fd);
 }
 
 static void free_api(struct imld_api *api)
@@ -146,9 +154,7 @@ void imld_api_stop(struct imld_api *api, unsigned seconds)
     if (api->pending) imld_pending_close(api->pending); /* also those that wait for a commit */
     imld_connections_drain(&api->connections, until);
     imld_connections_cut_all(&api->connections);
-    for (size_t i = 0; i < api->listening_count; i++) {
-        if (api->listenings[i].daemon) MHD_stop_daemon(api->listenings[i].daemon);
-    }
+    for (size_t i = 0; i < api->listening_count; i++) stop_listening(&api->listenings[i]);
     free_api(api);
 }
 
@@ -172,8 +178,10 @@ enum iml_code imld_api_start(const struct imld_api_options *options, struct imld
     }
     for (size_t i = 0; code == IML_OK && i < options->listener_count; i++) {
         struct imld_listening *listening = &api->listenings[api->listening_count++];
-        *listening = (struct imld_listening){
-            .api = api, .kind = options->listeners[i].kind, .fd = options->listeners[i].fd};
+        *listening = (struct imld_listening){.api = api,
+                                             .kind = options->listeners[i].kind,
+                                             .fd = options->listeners[i].fd,
+                                             .quiesced_fd = MHD_INVALID_SOCKET};
         (void)snprintf(listening->address, sizeof listening->address, "%s",
                        options->listeners[i].address);
         code = start_listening(api, listening, error);

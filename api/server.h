@@ -12,6 +12,7 @@ struct imld_listening {
     char address[128];
     int fd;                    /* the caller's; the library has a copy */
     struct MHD_Daemon *daemon; /* NULL: not started */
+    MHD_socket quiesced_fd;    /* owned; MHD_INVALID_SOCKET: it still takes connections */
 };
 
 /* Lines of one kind that a client can cause: at most `burst` a window, the rest is counted. */
