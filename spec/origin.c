@@ -39,9 +39,9 @@ static json_t *split_seed_of(const json_t *spec)
     return json_deep_copy(own ? own : json_object_get(spec, "seed"));
 }
 
-/* Moves the fields of a section that `theirs` does not read and `ours` may to `to` (NULL: drops
- * them); how many. */
-static size_t move_unread(json_t *section, const char *path, unsigned theirs, unsigned ours,
+/* Moves the fields of a section that the algorithm `without` does not read, but `with` does, to
+ * `to` (NULL: drops them); how many. */
+static size_t move_unread(json_t *section, const char *path, unsigned without, unsigned with,
                           json_t *to)
 {
     const char *name = NULL;
@@ -52,7 +52,7 @@ static size_t move_unread(json_t *section, const char *path, unsigned theirs, un
     {
         char field[IMLD_POINTER_BYTES];
         imld_pointer_join(field, path, name);
-        if (imld_row_of(theirs, field) || !imld_row_of(ours, field)) continue;
+        if (imld_row_of(without, field) || !imld_row_of(with, field)) continue;
         if (to) (void)json_object_set(to, name, value);
         (void)json_object_del(section, name);
         moved++;

@@ -6,6 +6,7 @@
 
 #include "../check.h"
 #include "allocations.h"
+#include "engine/net/layer.h"
 #include "imld/random.h"
 #include "net_fixture.h"
 
@@ -314,6 +315,34 @@ static void test_a_step_allocates_nothing(void **state)
     net_fixture_close(&problem.fixture);
 }
 
+/* FIXMATCH 1.9: running statistics follow the unbiased variance, normalization takes the other; of
+ * images over batch and pixels. */
+static void test_variances_of_images(void **state)
+{
+    (void)state;
+    static const iml_real x[4] = {1, 2, 4, 9}; /* mean 4, squares 9 + 4 + 0 + 25 */
+    const struct iml_layer layer = {.kind = &iml_batch_norm_2d,
+                                    .in = 2,
+                                    .out = 2,
+                                    .channels = 1,
+                                    .from = {1, 1, 2, 1},
+                                    .to = {1, 1, 2, 1}};
+    const struct iml_row_pass pass = {.rows = 2, .x = x};
+    double sums[2];
+    iml_real means[2], variance[1];
+    const struct iml_settling settling = {.phase = IML_PHASE_FORWARD,
+                                          .rows = 2,
+                                          .tiles = 1,
+                                          .sums = sums,
+                                          .means = means,
+                                          .variance = variance};
+    layer.kind->sums->gather[IML_PHASE_FORWARD](&layer, &pass, sums);
+    layer.kind->sums->settle(&layer, &settling);
+    check_close((double)means[0], 4, 1e-6);
+    check_close((double)means[1], 1 / sqrt(38.0 / 4), 1e-6);
+    check_close((double)variance[0], 38.0 / 3, 1e-6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_refused_numbers),
         cmocka_unit_test(test_a_step_allocates_nothing),
+        cmocka_unit_test(test_variances_of_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
