@@ -5,7 +5,7 @@
 #include "daemon/rules.h"
 
 /* A run writes this metric at each evaluation, and at no other step. */
-static const char EVALUATED[] = "run/seconds";
+static const char evaluated_metric[] = "run/seconds";
 
 static json_t *describe(const struct imld_verdict *verdict, const struct imld_series *evaluations,
                         size_t asked)
@@ -21,7 +21,7 @@ static json_t *describe(const struct imld_verdict *verdict, const struct imld_se
 static enum iml_code replay(const struct imld_history *history, const json_t *early_stopping,
                             json_t **answer, struct iml_error *error)
 {
-    const struct imld_series *evaluations = imld_history_find(history, EVALUATED);
+    const struct imld_series *evaluations = imld_history_find(history, evaluated_metric);
     const size_t count = evaluations ? evaluations->count : 0;
     if (count > IMLD_BACKTEST_MAX)
         return iml_error_set(error, IML_ERROR_CONFLICT,

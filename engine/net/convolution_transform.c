@@ -116,8 +116,8 @@ static const iml_real *pixel(const struct iml_image *form, const iml_real *image
 LANES_INLINE void prefetch(const iml_real *tile, size_t stride, size_t rows)
 {
     for (size_t y = 0; y < rows; y++) {
-        __builtin_prefetch(tile + y * stride + TILE * LANES);
-        __builtin_prefetch(tile + y * stride + (TILE + 2) * LANES);
+        __builtin_prefetch(tile + y * stride + (size_t)TILE * LANES);
+        __builtin_prefetch(tile + y * stride + (size_t)(TILE + 2) * LANES);
     }
 }
 
@@ -132,7 +132,7 @@ void iml_winograd_transform_input(const struct iml_image *form, const iml_real *
     for (size_t block = 0; block < form->channels / LANES; block++) {
         const iml_real *from = corner + block * area * LANES;
         lanes half[PATCH][PATCH];
-        prefetch(from + 2 * LANES, form->width * LANES, PATCH);
+        prefetch(from + (size_t)2 * LANES, form->width * LANES, PATCH);
         for (size_t y = 0; y < PATCH; y++) {
             lanes line[PATCH];
             const bool is_inside = y >= rows.from && y < rows.to;

@@ -213,9 +213,10 @@ static void go(const struct iml_convolution *self, const struct iml_convolution_
     }
 }
 
-static void winograd_forward(const struct iml_convolution *self,
-                             const struct iml_convolution_call *call,
-                             const struct iml_convolution_terms *terms, iml_real *y)
+static void
+winograd_forward(const struct iml_convolution *self, const struct iml_convolution_call *call,
+                 const struct iml_convolution_terms *terms,
+                 iml_real *y) /* NOLINT(readability-non-const-parameter): a kernel's form */
 {
     const struct way way = {.from = &self->options.from,
                             .to = &self->options.to,
@@ -228,7 +229,8 @@ static void winograd_forward(const struct iml_convolution *self,
 
 static void winograd_backward_data(const struct iml_convolution *self,
                                    const struct iml_convolution_call *call,
-                                   const struct iml_convolution_terms *terms, iml_real *x_bar)
+                                   const struct iml_convolution_terms *terms,
+                                   iml_real *x_bar) /* NOLINT(readability-non-const-parameter) */
 {
     const struct way way = {.from = &self->options.to,
                             .to = &self->options.from,

@@ -89,6 +89,7 @@ static void count_step(struct iml_trainer *self, const struct iml_batch_result *
 /* The optimizer's step on a part of θ whose gradient is in cache, and θ̄ after it: nothing of this
  * step reads that part of θ any more (measured, 784-128-128-10, batch 128, Adam: one pass less
  * over five vectors). */
+/* NOLINTNEXTLINE(readability-non-const-parameter): iml_consumer */
 static double move_part(void *context, size_t first, size_t count, iml_real *gradient)
 {
     const struct iml_trainer *self = context;

@@ -29,7 +29,7 @@ static const struct bad table[] = {
     {"{\"algorithm\":\"compare\",\"compare\":{\"solvers\":[{\"name\":\" cg\"},{\"name\":\"a b\"}]}}", "/compare/solvers/0/name /from", "begins or ends with a blank"},
     {"{\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "required"},
     {"{\"algorithm\":\"IML\",\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "did you mean \"iml\"?"},
-    {"{\"algorithm\":\"confidence\",\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "supervised, iml"},
+    {"{\"algorithm\":\"evolution\",\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "supervised, iml"},
     {"{\"algorithm\":7,\"data\":{\"set\":\"fashion-mnist\"}}", "/algorithm", "found 7"},
     {"{\"algorithm\":null,\"data\":null}", "/algorithm /data", "found null"},
     {"{\"algorithm\":\"iml\",\"data\":\"fashion-mnist\"}", "/data", "an object"},
