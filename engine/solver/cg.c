@@ -134,7 +134,7 @@ static void cg_solve(struct iml_solver *self, const struct iml_curvature *curvat
                     .q = q};
     if (!find_inverse(self, &cg)) return;
 
-    const double scale = iml_scale_of(n, v);
+    const double scale = iml_scale_of_norm(self->v_norm);
     iml_scaled_copy(n, scale, v, cg.r);
     iml_inverse_apply(&cg.inverse, cg.r, cg.p);
     cg.rz = iml_inverse_dot(&cg.inverse, cg.r, cg.r);

@@ -115,7 +115,7 @@ static void exact_solve(struct iml_solver *self, const struct iml_curvature *cur
     const struct iml_system system = {curvature, 0, report};
     double *diagonal = self->small, *x = self->small + n;
     if (!take_matrix(self, &system, diagonal)) return;
-    const double scale = iml_scale_of(n, v);
+    const double scale = iml_scale_of_norm(self->v_norm);
     iml_real *scaled = self->vectors[COLUMN];
     iml_scaled_copy(n, scale, v, scaled);
     for (size_t j = 0; j < n; j++) x[j] = (double)scaled[j];

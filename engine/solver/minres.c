@@ -158,7 +158,7 @@ static void minres_solve(struct iml_solver *self, const struct iml_curvature *cu
                        .q = q,
                        .c = -1,
                        .phi_bar = 1};
-    const double scale = iml_scale_of(n, v);
+    const double scale = iml_scale_of_norm(self->v_norm);
     iml_scaled_copy(n, scale, v, m.v);
     const double v_norm = sqrt(iml_norm_squared(n, m.v));
     iml_scale(n, 1 / v_norm, m.v);

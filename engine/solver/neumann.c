@@ -33,8 +33,9 @@ struct series {
     struct iml_inverse inverse; /* M⁻¹; without preconditioner αI */
     const iml_real *v;
     iml_real *q;
-    double scale;  /* of v: iml_scale_of */
+    double scale;  /* of v: iml_scale_of_norm */
     double result; /* factor of q at the end */
+    bool is_last;  /* the product at hand is the solve's last: its parts are the end */
 };
 
 /* q = M⁻¹(sv), the first summand */
@@ -48,7 +49,16 @@ static double start_chunk(void *context, size_t first, size_t count)
     return 0;
 }
 
-/* r = sv − H_δq in place of Hq, q ← q + M⁻¹r on a few elements; ‖r‖² of them. */
+/* ‖q‖², q ← cq on a few elements: in the last product's parts, or of the first summand. */
+static double finish_block(const struct series *s, size_t count, iml_real *q)
+{
+    const double squared = iml_norm_squared(count, q);
+    iml_scale(count, s->result, q);
+    return squared;
+}
+
+/* r = sv − H_δq in place of Hq, q ← q + M⁻¹r on a few elements; ‖r‖² of them, NaN where q is not
+ * finite at the end. */
 static double take_block(const struct series *s, size_t first, size_t count, iml_real *hq)
 {
     const struct iml_inverse inverse = iml_inverse_part(&s->inverse, first, count);
@@ -56,7 +66,9 @@ static double take_block(const struct series *s, size_t first, size_t count, iml
     if (s->system.damping != 0) iml_axpy(count, s->system.damping, q, hq);
     iml_axmy(count, s->scale, s->v + first, hq);
     iml_inverse_add(&inverse, hq, q);
-    return iml_norm_squared(count, hq);
+    const double r_squared = iml_norm_squared(count, hq);
+    if (!s->is_last || isfinite(finish_block(s, count, q))) return r_squared;
+    return nan("");
 }
 
 /* A part of Hq: in blocks, so that what one operation reads the one before has left in L1. */
@@ -68,13 +80,10 @@ static double take_part(void *context, size_t first, size_t count, iml_real *hq)
     return sum;
 }
 
-/* ‖q‖², q ← cq */
 static double finish_chunk(void *context, size_t first, size_t count)
 {
     const struct series *s = context;
-    const double squared = iml_norm_squared(count, s->q + first);
-    iml_scale(count, s->result, s->q + first);
-    return squared;
+    return finish_block(s, count, s->q + first);
 }
 
 /* Makes K products. false: cancelled, or |1 − αμ| > 1 for too long, or H is not finite. */
@@ -84,6 +93,7 @@ static bool sum_terms(struct series *s, double v_norm)
     const struct iml_consumer consumer = {take_part, s};
     for (unsigned k = 0; k < s->solver->options.terms; k++) {
         double r_squared = 0;
+        s->is_last = k + 1 == s->solver->options.terms;
         if (!iml_system_consume(&s->system, s->q, &consumer, &r_squared)) return false;
         const double residual = sqrt(r_squared) / v_norm;
         if (!isfinite(residual)) return false;
@@ -121,17 +131,15 @@ static void neumann_solve(struct iml_solver *self, const struct iml_curvature *c
                     ? iml_system_precondition(&s.system, alpha, self->vectors[INVERSE])
                     : (struct iml_inverse){.scalar = alpha, .size = n};
 
-    const double v_norm = sqrt(iml_norm_squared_in_chunks(curvature->team, n, v));
     const bool is_unscaled = self->options.is_unscaled && !is_preconditioned(self);
-    s.scale = iml_scale_of_norm(v_norm);
+    s.scale = iml_scale_of_norm(self->v_norm);
     s.result = is_unscaled ? 1 / (s.scale * alpha) : 1 / s.scale;
     (void)iml_in_chunks(curvature->team, n, start_chunk, &s);
     report->residual = 1; /* of the sum without a term, q = 0 */
     report->residual_kind = IML_RESIDUAL_PREVIOUS;
-    const bool is_whole = sum_terms(&s, s.scale * v_norm);
-    const double q_squared = iml_in_chunks(curvature->team, n, finish_chunk, &s);
-    const bool is_cancelled = report->end == IML_END_CANCELLED;
-    if (!is_cancelled && (!is_whole || !isfinite(q_squared))) start_again(&s);
+    const bool is_whole = sum_terms(&s, s.scale * self->v_norm);
+    if (self->options.terms == 0) (void)iml_in_chunks(curvature->team, n, finish_chunk, &s);
+    if (!is_whole && report->end != IML_END_CANCELLED) start_again(&s);
 }
 
 const struct iml_solver_kind iml_neumann = {

@@ -145,7 +145,7 @@ static void nystrom_solve(struct iml_solver *self, const struct iml_curvature *c
         draw(self, r);
     if (!take_columns(self, &system, r)) return;
     fill_matrix(self, r);
-    const double scale = iml_scale_of(n, v);
+    const double scale = iml_scale_of_norm(self->v_norm);
     iml_scaled_copy(n, scale, v, self->vectors[V]);
     for (size_t i = 0; i < r; i++) b[i] = iml_dot(n, self->basis + i * n, self->vectors[V]);
     if (!solve_small(self, r, b, y)) {

@@ -76,6 +76,7 @@ static void solve(struct iml_solver *self, const struct iml_curvature *curvature
                   iml_real *q, struct iml_report *report)
 {
     const double v_squared = iml_norm_squared_in_chunks(curvature->team, self->size, v);
+    self->v_norm = sqrt(v_squared);
     memset(q, 0, self->size * sizeof *q);
     if (!isfinite(v_squared)) {
         report->end = IML_END_NOT_FINITE;

@@ -128,11 +128,6 @@ iml_real *iml_basis_take(const struct iml_solver *self, struct iml_arena *arena,
     return rows > 0 ? iml_arena_take(arena, rows, row_bytes) : NULL;
 }
 
-double iml_scale_of(size_t size, const iml_real *v)
-{
-    return iml_scale_of_norm(sqrt(iml_norm_squared(size, v)));
-}
-
 double iml_scale_of_norm(double norm)
 {
     int exponent = 0;

@@ -58,10 +58,9 @@ double iml_inverse_dot(const struct iml_inverse *inverse, const iml_real *a, con
 size_t iml_basis_rows(const struct iml_solver *self);
 iml_real *iml_basis_take(const struct iml_solver *self, struct iml_arena *arena, size_t rows);
 
-/* A power of two s with ½ ≤ s‖v‖ < 1 (to within the range of double). Solvers work on sv and divide
- * by s at the end: small v (1e-25) then keep clear of denormal numbers in H's own products, and no
- * bit changes. v ≠ 0 and finite. The second form knows ‖v‖. */
-double iml_scale_of(size_t size, const iml_real *v);
+/* From ‖v‖, a power of two s with ½ ≤ s‖v‖ < 1 (to within the range of double). Solvers work on sv
+ * and divide by s at the end: small v (1e-25) then keep clear of denormal numbers in H's own
+ * products, and no bit changes. v ≠ 0 and finite. */
 double iml_scale_of_norm(double norm);
 
 #endif

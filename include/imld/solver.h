@@ -69,6 +69,7 @@ struct iml_solver {
     size_t size;
     size_t bytes;          /* taken from the arena */
     uint32_t seed, update; /* of iml_solver_draw */
+    double v_norm;         /* ‖v‖ of the solve at hand */
     iml_real *vectors[5];  /* size each */
     iml_real *basis;       /* rows × size: cg's residuals, minres' Lanczos vectors, nystrom's C */
     double *matrix, *small, *work; /* nystrom, exact: dense matrices, numbers, LAPACK's work */
