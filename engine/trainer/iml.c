@@ -127,6 +127,8 @@ static enum iml_code iml_check(const struct iml_trainer *self, struct iml_error 
 {
     const struct iml_meta_options *meta = &self->options.meta;
     const struct iml_inner_options *inner = &self->options.inner;
+    if (iml_run_has_recipe(self))
+        return refuse_value("/data/labels", "few labels are for fixmatch and supervised", error);
     if (self->counts.validation_total == 0)
         return refuse_value("/data/validation", "λ is learned from validation images: at least one",
                             error);

@@ -1,5 +1,7 @@
 /* inner.c: one step on θ (MATH §6, FIXMATCH §1): batch, gradient of the regularized loss,
  * optimizer. */
+#include <math.h>
+
 #include "base/clock.h"
 #include "engine/trainer/run.h"
 
@@ -70,7 +72,8 @@ struct iml_labeled_result iml_inner_labeled(const struct iml_trainer *self,
                                        .correct = self->consistency.correct};
 }
 
-/* last_loss is that of all rows: it stops being finite where any row's does. */
+/* last_loss is what `divergence` looks at: as train/loss, of the labeled rows (λ_u may be
+ * anything), but where another row's loss is not finite, that. */
 static void count_step(struct iml_trainer *self, const struct iml_batch_result *result)
 {
     struct iml_state *state = self->state;
@@ -79,7 +82,7 @@ static void count_step(struct iml_trainer *self, const struct iml_batch_result *
         iml_consistency_count(&self->consistency, self->maker.places + self->options.inner.batch,
                               self->origins, &self->pool_counts.known, &state->tally);
     if (state->step == 0) state->first_loss = labeled.loss;
-    state->last_loss = result->loss;
+    state->last_loss = isfinite(result->loss) ? labeled.loss : result->loss;
     state->seen_loss += labeled.loss;
     state->seen_correct += labeled.correct;
     state->seen_steps++;

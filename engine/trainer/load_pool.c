@@ -59,6 +59,19 @@ enum iml_code iml_run_load_labeled(struct iml_trainer *self, uint32_t seed,
     return code == IML_OK ? load_own_pool(self, set, error) : code;
 }
 
+/* The files may be others than those that the facts, and with them all memory, were read from. */
+static enum iml_code check_extra(const struct iml_trainer *self, const struct iml_set *extra,
+                                 enum iml_set_split split, size_t images, struct iml_error *error)
+{
+    const struct iml_split_shape *shape = &extra->shape[split];
+    if (extra->has[split] && shape->images == images && shape->channels == self->pool.channels &&
+        shape->height == self->pool.height && shape->width == self->pool.width)
+        return IML_OK;
+    return iml_error_set(error, IML_ERROR_DATA,
+                         "the files of %s have changed since they were inspected",
+                         self->options.data.pool.extra->name);
+}
+
 enum iml_code iml_run_load_extra(struct iml_trainer *self, uint32_t seed,
                                  const struct iml_set *extra, struct iml_error *error)
 {
@@ -70,7 +83,8 @@ enum iml_code iml_run_load_extra(struct iml_trainer *self, uint32_t seed,
     uint32_t *const chosen = self->pool_indices + counts->own_total;
     iml_pool_draw_extra(seed, counts, images, chosen, self->split_scratch);
     if (!self->methods->has_pool) return IML_OK;
-    const enum iml_code code = iml_set_labels(extra, split, self->split_labels, error);
+    enum iml_code code = check_extra(self, extra, split, images, error);
+    if (code == IML_OK) code = iml_set_labels(extra, split, self->split_labels, error);
     if (code != IML_OK) return code;
     iml_pool_extra_origins(self->split_labels, chosen, counts->extra_total,
                            self->origins + counts->own_total);

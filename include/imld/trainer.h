@@ -243,7 +243,7 @@ struct iml_progress {
     bool is_evaluation_due; /* call iml_trainer_evaluate before the next step */
     bool is_finished;
     bool is_report;    /* it trains nothing: its losses say nothing about a divergence */
-    double last_loss;  /* loss of the last step's batch before that step; NaN before the first */
+    double last_loss;  /* train/loss of the last step, or a row's that is not finite; NaN before */
     double first_loss; /* that of step 0: what `divergence` compares with; NaN before the first */
 };
 

@@ -132,6 +132,15 @@ static void tell_state(const struct iml_trainer *trainer)
                trainer->statistics);
 }
 
+/* FIXMATCH 1.4 without the decay's term. */
+static double loss_of(const struct iml_trainer *trainer)
+{
+    const struct iml_consistency *consistency = &trainer->consistency;
+    if (!trainer->methods->has_pool) return trainer->state->last_loss;
+    return iml_consistency_labeled_loss(consistency) +
+           trainer->options.consistency.weight * iml_consistency_loss(consistency);
+}
+
 /* What the step that has been done read and found; its number is that of the state it began from.
  */
 static void tell_step(const struct iml_trainer *trainer)
@@ -142,7 +151,8 @@ static void tell_step(const struct iml_trainer *trainer)
     const size_t rows = trainer->options.inner.batch + 2 * unlabeled;
     tell_reals("inputs", k, rows * trainer->maker.inputs, trainer->maker.values);
     tell_integers("labels", k, rows, trainer->maker.labels);
-    tell("loss", k, 1, &trainer->state->last_loss);
+    const double loss = loss_of(trainer);
+    tell("loss", k, 1, &loss);
     double *masks = allocate(unlabeled);
     for (size_t i = 0; i < unlabeled; i++) masks[i] = consistency->masks[i];
     tell("masks", k, unlabeled, masks);

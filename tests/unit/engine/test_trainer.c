@@ -423,23 +423,6 @@ static void test_the_plan_is_what_open_takes(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,5 +443,5 @@ int main(void)
         cmocka_unit_test(test_sizes_that_overflow_are_an_error),
         cmocka_unit_test(test_the_plan_is_what_open_takes),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

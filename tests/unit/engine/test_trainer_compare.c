@@ -187,23 +187,6 @@ static void test_what_cannot_be_compared_is_refused(void **state)
     assert_int_equal(iml_trainer_open(&options, NULL, &trainer, &error), IML_ERROR_ARGUMENT);
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,5 +195,5 @@ int main(void)
         cmocka_unit_test(test_a_poisoned_run_goes_on_to_the_same_report),
         cmocka_unit_test(test_what_cannot_be_compared_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

@@ -427,23 +427,6 @@ static void test_the_variance_by_hand(void **state)
     twins_close(twins);
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,5 +440,5 @@ int main(void)
         cmocka_unit_test(test_an_exact_job_is_its_own_reference),
         cmocka_unit_test(test_the_variance_by_hand),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

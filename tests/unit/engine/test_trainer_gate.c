@@ -186,23 +186,6 @@ static void test_a_poisoned_gated_run_goes_on_with_the_same_bits(void **state)
     free(log);
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,5 +196,5 @@ int main(void)
         cmocka_unit_test(test_a_run_that_does_not_fail_tells_nothing),
         cmocka_unit_test(test_a_poisoned_gated_run_goes_on_with_the_same_bits),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

@@ -210,23 +210,6 @@ static void test_what_a_solver_refuses_is_refused_while_planning(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,5 +219,5 @@ int main(void)
         cmocka_unit_test(test_each_solve_draws_from_seed_and_update),
         cmocka_unit_test(test_what_a_solver_refuses_is_refused_while_planning),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

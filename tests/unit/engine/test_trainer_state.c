@@ -213,23 +213,6 @@ static void test_flags_that_are_no_flags_are_refused(void **state)
     iml_trainer_close(trainer);
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,5 +221,5 @@ int main(void)
         cmocka_unit_test(test_the_checker_sees_a_single_bit),
         cmocka_unit_test(test_flags_that_are_no_flags_are_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

@@ -233,23 +233,6 @@ static void test_the_plan_shows_what_looks_take(void **state)
     iml_trainer_close(trainer);
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,5 +243,5 @@ int main(void)
         cmocka_unit_test(test_a_matrix_that_is_not_finite_gives_no_rows),
         cmocka_unit_test(test_the_plan_shows_what_looks_take),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

@@ -203,23 +203,6 @@ static void test_a_loop_that_can_not_end_is_refused(void **state)
     assert_string_equal(error.where, "/inner/until/max_steps");
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,5 +216,5 @@ int main(void)
         cmocka_unit_test(test_q_is_state_only_where_it_is_asked),
         cmocka_unit_test(test_a_loop_that_can_not_end_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

@@ -140,23 +140,6 @@ static void test_what_cannot_be_looked_at_is_refused(void **state)
     assert_string_equal(error.where, "/verify/curvature/batch");
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    case_write_set(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,5 +149,5 @@ int main(void)
         cmocka_unit_test(test_a_cancelled_run_ends),
         cmocka_unit_test(test_what_cannot_be_looked_at_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, case_set_up, case_tear_down);
 }

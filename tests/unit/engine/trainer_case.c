@@ -7,9 +7,21 @@
 
 #include "tests/unit/check.h"
 
-void case_write_set(const struct sets *sets)
+int case_set_up(void **state)
 {
+    struct sets *sets = calloc(1, sizeof *sets);
+    assert_non_null(sets);
+    sets_open(sets);
     sets_write_idx(sets, "small", 200, 60);
+    *state = sets;
+    return 0;
+}
+
+int case_tear_down(void **state)
+{
+    sets_close(*state);
+    free(*state);
+    return 0;
 }
 
 struct iml_trainer_options case_supervised(const struct sets *sets)
@@ -251,6 +263,20 @@ size_t case_finish(struct iml_trainer *trainer, struct case_log *log, size_t mos
     size_t actions = 0;
     while (actions < most && case_act(trainer, log)) actions++;
     return actions;
+}
+
+struct case_log *case_new_log(void)
+{
+    struct case_log *log = calloc(1, sizeof *log);
+    assert_non_null(log);
+    return log;
+}
+
+void case_step(struct iml_trainer *trainer)
+{
+    struct iml_rows rows = {0};
+    struct iml_error error = {0};
+    assert_int_equal(iml_trainer_step(trainer, &rows, &error), IML_OK);
 }
 
 double case_last(const struct case_log *log, const char *metric)

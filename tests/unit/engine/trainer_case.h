@@ -6,8 +6,10 @@
 #include "imld/trainer.h"
 #include "tests/unit/engine/sets.h"
 
-/* Writes the set "small": 4 classes, 200 training and 60 test images. */
-void case_write_set(const struct sets *sets);
+/* For cmocka: a group's state is a fresh root (struct sets) with the set "small": 4 classes, 200
+ * training and 60 test images. */
+int case_set_up(void **state);
+int case_tear_down(void **state);
 
 /* supervised, sgd with momentum, 12 steps, evaluated every 4. */
 struct iml_trainer_options case_supervised(const struct sets *sets);
@@ -64,6 +66,10 @@ bool case_act(struct iml_trainer *trainer, struct case_log *log);
 
 /* Acts until the run ends, at most `most` times; how often. */
 size_t case_finish(struct iml_trainer *trainer, struct case_log *log, size_t most);
+
+/* A log, to be freed; one step, which must succeed and is not logged. */
+struct case_log *case_new_log(void);
+void case_step(struct iml_trainer *trainer);
 
 /* The last value of that metric in the log; fails the test if there is none. */
 double case_last(const struct case_log *log, const char *metric);
