@@ -1,6 +1,5 @@
 /* verify_float.c: the engine's own numbers beside double's at the same point (MATH §7.5): with the
  * relu signs of the double run, which is judged, and plainly, where signs flip at kinks. */
-#include <assert.h>
 #include <math.h>
 
 #include "engine/core/vector.h"
@@ -36,14 +35,11 @@ static enum iml_code held_batch(struct iml_trainer *self, enum iml_point_batch w
     enum iml_code code = iml_point_batch(self, which, batch, error);
     if (code == IML_OK) code = iml_checks_hold(verify->checks, sides_batch[which], error);
     if (code != IML_OK) return code;
-    size_t count = 0, width = 0;
-    const double *from = NULL;
-    for (size_t n = 0; (from = iml_checks_kinks(verify->checks, sides_batch[which], n, &count));
-         n++) {
-        iml_real *to = iml_kept_kinks(verify->held, n, &width);
-        assert(to && count == batch->rows * width);
-        for (size_t i = 0; i < count; i++) to[i] = (iml_real)from[i];
-    }
+    size_t count = 0;
+    const double *plain = NULL;
+    for (size_t n = 0; (plain = iml_checks_kinks(verify->checks, sides_batch[which], n, &count));
+         n++)
+        iml_hold_kinks(verify->held, n, plain, count);
     batch->mode.holds_kinks = true;
     return IML_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/size.h"
+#include "engine/net/convolution.h"
 #include "engine/net/kinks.h"
 #include "engine/verify/state.h"
 
@@ -144,6 +145,7 @@ const double *iml_checks_kinks(const struct iml_checks *self, enum iml_checks_ba
                                size_t *count)
 {
     size_t width = 0;
+    assert(iml_convolution_compiled_block() == 1); /* plain order */
     const double *kinks = iml_kept_kinks(self->evaluators[IML_CHECKS_HELD], n, &width);
     *count = kinks ? self->options.rows[batch] * width : 0;
     return kinks;

@@ -87,7 +87,8 @@ const double *iml_checks_quantity(const struct iml_checks *self, enum iml_checks
                                   size_t *count);
 
 /* Takes the kinks of a batch at the point, and gives those of the n-th layer that has any: a slope
- * a unit or a winner a window, *count of them; NULL: there are not so many. */
+ * a unit or a winner a window, *count of them, images in plain order; NULL: there are not so many.
+ */
 IML_MUST_USE enum iml_code iml_checks_hold(struct iml_checks *self, enum iml_checks_batch batch,
                                            struct iml_error *error);
 const double *iml_checks_kinks(const struct iml_checks *self, enum iml_checks_batch batch, size_t n,
