@@ -3,6 +3,18 @@
 
 #include "../check.h"
 
+const struct iml_net_options net_fixture_modal = {
+    .inputs = MODAL_INPUTS,
+    .hidden = {MODAL_WIDTH},
+    .hidden_count = 1,
+    .outputs = MODAL_OUTPUTS,
+    .activation = IML_ACTIVATION_TANH,
+    .has_bias = true,
+    .has_batch_norm = true,
+    .epsilon = 1e-3,
+    .dropout = 0.25,
+};
+
 struct iml_plan net_fixture_plan(const struct iml_net *net, size_t rows)
 {
     struct iml_arena measure;

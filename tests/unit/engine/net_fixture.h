@@ -17,6 +17,10 @@ struct net_fixture net_fixture_open(const struct iml_net_options *options, size_
                                     unsigned threads, const atomic_bool *cancel);
 void net_fixture_close(struct net_fixture *self);
 
+/* A net with all that depends on a batch's mode: tanh, batch norm, dropout. */
+enum { MODAL_INPUTS = 6, MODAL_WIDTH = 40, MODAL_OUTPUTS = 3, MODAL_PARAMETERS = 483 };
+extern const struct iml_net_options net_fixture_modal;
+
 /* The planned bytes of an evaluator of this net. */
 struct iml_plan net_fixture_plan(const struct iml_net *net, size_t rows);
 

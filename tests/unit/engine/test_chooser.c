@@ -6,24 +6,17 @@
 #include "imld/random.h"
 #include "net_fixture.h"
 
-enum { ROWS = 150, INPUTS = 6, WIDTH = 20, OUTPUTS = 3, P_MAX = 300 };
-
-static const struct iml_net_options options = {
-    .inputs = INPUTS,
-    .hidden = {WIDTH},
-    .hidden_count = 1,
-    .outputs = OUTPUTS,
-    .activation = IML_ACTIVATION_TANH,
-    .has_bias = true,
-    .has_batch_norm = true,
-    .epsilon = 1e-3,
-    .dropout = 0.25,
+enum {
+    ROWS = 150,
+    INPUTS = MODAL_INPUTS,
+    WIDTH = MODAL_WIDTH,
+    OUTPUTS = MODAL_OUTPUTS,
+    P = MODAL_PARAMETERS
 };
 
 struct problem {
     struct net_fixture fixture;
-    size_t parameters;
-    iml_real theta[P_MAX], u[P_MAX], inputs[ROWS * INPUTS], statistics[2 * WIDTH];
+    iml_real theta[P], u[P], inputs[ROWS * INPUTS], statistics[2 * WIDTH];
     uint32_t labels[ROWS];
     iml_real weights[ROWS], losses[ROWS], logits[ROWS * OUTPUTS];
     struct iml_batch batch;
@@ -51,15 +44,14 @@ static void choose(void *context, size_t rows, const iml_real *logits)
 static void problem_open(struct problem *self, enum iml_batch_norm batch_norm, unsigned threads)
 {
     memset(self, 0, sizeof *self);
-    self->fixture = net_fixture_open(&options, ROWS, threads, NULL);
-    self->parameters = iml_net_parameters(self->fixture.net);
-    assert_true(self->parameters <= P_MAX);
+    self->fixture = net_fixture_open(&net_fixture_modal, ROWS, threads, NULL);
+    assert_int_equal(iml_net_parameters(self->fixture.net), P);
     iml_net_initialize(self->fixture.net, 1, self->theta);
     iml_net_initialize_statistics(self->fixture.net, self->statistics);
     struct iml_stream stream = {.seed = 1, .purpose = IML_PURPOSE_PROBE};
     iml_stream_normal(&stream, 1, (size_t)ROWS * INPUTS, self->inputs);
     stream.index = 1;
-    iml_stream_normal(&stream, 1, self->parameters, self->u);
+    iml_stream_normal(&stream, 1, P, self->u);
     self->chooser = (struct iml_chooser){.choose = choose, .context = self, .losses = self->losses};
     self->batch = (struct iml_batch){.rows = ROWS,
                                      .inputs = self->inputs,
@@ -79,7 +71,7 @@ static void problem_close(struct problem *self)
 
 struct outcome {
     struct iml_batch_result evaluated, result;
-    iml_real gradient[P_MAX], product[P_MAX];
+    iml_real gradient[P], product[P];
 };
 
 static void evaluate(struct problem *self, struct outcome *outcome)
@@ -118,10 +110,8 @@ static void test_a_choice_is_as_good_as_given(void **state)
             assert_int_equal(problem.calls, 3);
             assert_memory_equal(&chosen.evaluated, &given.evaluated, sizeof given.evaluated);
             assert_memory_equal(&chosen.result, &given.result, sizeof given.result);
-            assert_memory_equal(chosen.gradient, given.gradient,
-                                problem.parameters * sizeof(iml_real));
-            assert_memory_equal(chosen.product, given.product,
-                                problem.parameters * sizeof(iml_real));
+            assert_memory_equal(chosen.gradient, given.gradient, sizeof given.gradient);
+            assert_memory_equal(chosen.product, given.product, sizeof given.product);
             problem_close(&problem);
         }
     }
