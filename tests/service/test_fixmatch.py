@@ -56,18 +56,8 @@ class FixmatchTest(Case):
 
     def test_the_same_bits_for_any_number_of_threads_and_across_a_kill(self):
         daemon = self.daemon(data_roots=[self.data()], threads=4)
-        client = daemon.client()
         for spec in (fixmatch(), baseline()):
-            ids = {n: client.create(specs.merged(spec, {"resources": {"threads": n}})) for n in (1, 2, 4)}
-            whole = client.outcome(ids[1])
-            for threads in (2, 4):
-                self.assert_same_outcome(whole, client.outcome(ids[threads]), f"{threads} threads")
-            id = client.create(specs.merged(spec, {"checkpoint": {"every_seconds": 0}}))
-            client.wait_checkpoint(id)
-            daemon.kill()
-            daemon.start()
-            client = daemon.client()
-            self.assert_same_outcome(whole, client.outcome(id), "killed")
+            self.assert_one_outcome(daemon, spec)
         daemon.stop()
 
     def test_rows(self):

@@ -5,6 +5,7 @@ import sys
 import tempfile
 import unittest
 
+from . import specs
 from .daemon import Daemon
 from .sets import make_set
 from .tensors import differences
@@ -64,6 +65,20 @@ class Case(unittest.TestCase):
         self.assertEqual(wrong, [], f"{what}: artifacts")
         self.assertEqual(a["result"], b["result"], what)
         self.assertEqual(a["split"], b["split"], what)
+
+    def assert_one_outcome(self, daemon, spec):
+        """The same outcome with 1, 2 and 4 threads, and across kill -9. The daemon runs on."""
+        client = daemon.client()
+        ids = {n: client.create(specs.merged(spec, {"resources": {"threads": n}})) for n in (1, 2, 4)}
+        whole = client.outcome(ids[1])
+        for threads in (2, 4):
+            self.assert_same_outcome(whole, client.outcome(ids[threads]), f"{threads} threads")
+        id = client.create(specs.merged(spec, {"resources": {"threads": 2},
+                                               "checkpoint": {"every_seconds": 0}}))
+        client.wait_checkpoint(id)
+        daemon.kill()
+        daemon.start()
+        self.assert_same_outcome(whole, daemon.client().outcome(id), "killed")
 
 
 def require_root(case):
