@@ -2,8 +2,8 @@
  * as long (ThreadSanitizer); told in ranges, what is read and written is watched just as well. A
  * function marked IML_UNWATCHED tells its ranges first. Without a sanitizer nothing is left of
  * either. */
-#ifndef IML_CORE_WATCH_H
-#define IML_CORE_WATCH_H
+#ifndef IMLD_ENGINE_CORE_WATCH_H
+#define IMLD_ENGINE_CORE_WATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,10 +13,10 @@
 
 #define IML_UNWATCHED __attribute__((no_sanitize("thread")))
 /* libtsan's entry points for compilers; no header of gcc declares them. */
-void __tsan_read_range(void *address,
-                       unsigned long bytes); /* NOLINT(bugprone-reserved-identifier) */
-void __tsan_write_range(void *address,
-                        unsigned long bytes); /* NOLINT(bugprone-reserved-identifier) */
+/* NOLINTBEGIN(bugprone-reserved-identifier): libtsan's names */
+void __tsan_read_range(void *address, unsigned long bytes);
+void __tsan_write_range(void *address, unsigned long bytes);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 #elif defined(__SANITIZE_ADDRESS__)
 
