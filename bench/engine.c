@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bench/serve.h"
+#include "bench/side.h"
 #include "imld/curvature.h"
 #include "imld/knowledge.h"
 #include "imld/net.h"
@@ -45,13 +46,6 @@ struct bench {
     iml_real *gradient, *q, *hypergradient;
     struct iml_error error;
 };
-
-static void must(enum iml_code code, const struct iml_error *error)
-{
-    if (code == IML_OK) return;
-    (void)fprintf(stderr, "bench_engine: %s\n", error->what);
-    exit(1);
-}
 
 static bool read_net(const char *text, struct iml_net_options *options)
 {
@@ -112,9 +106,9 @@ static void lay_out_solver(const struct bench *self, struct iml_solver *solver, 
 static void lay_out_working(struct bench *self, struct iml_arena *arena)
 {
     iml_arena_part(arena, "working");
-    must(iml_evaluator_new(self->net, self->rows, true, self->team, arena, &self->evaluator,
-                           &self->error),
-         &self->error);
+    bench_must(iml_evaluator_new(self->net, self->rows, true, self->team, arena, &self->evaluator,
+                                 &self->error),
+               &self->error);
     lay_out_solver(self, &self->neumann, "neumann", arena);
     self->q = iml_arena_take(arena, self->parameters, sizeof *self->q);
     iml_arena_part(arena, "other quantities");
@@ -127,14 +121,6 @@ static void lay_out(struct bench *self, struct iml_arena *arena)
 {
     lay_out_given(self, arena);
     lay_out_working(self, arena);
-}
-
-static size_t part_bytes(const struct iml_plan *plan, const char *name)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        if (strcmp(plan->parts[i].name, name) == 0) return plan->parts[i].bytes;
-    }
-    return 0;
 }
 
 /* --- quantities --- */
@@ -153,18 +139,18 @@ static void run_gradient(void *context, size_t argument)
     struct bench *self = context;
     const struct iml_batch batch = batch_of(self, &self->train);
     struct iml_batch_result result;
-    must(iml_gradient(self->evaluator, self->theta, &batch, self->knowledge.diagonal,
-                      self->gradient, &result, &self->error),
-         &self->error);
+    bench_must(iml_gradient(self->evaluator, self->theta, &batch, self->knowledge.diagonal,
+                            self->gradient, &result, &self->error),
+               &self->error);
 }
 
 static void linearize(struct bench *self, iml_real *gradient)
 {
     const struct iml_batch batch = batch_of(self, &self->train);
     struct iml_batch_result result;
-    must(iml_linearize(self->evaluator, self->theta, &batch, self->knowledge.diagonal, gradient,
-                       &result, &self->curvature, &self->error),
-         &self->error);
+    bench_must(iml_linearize(self->evaluator, self->theta, &batch, self->knowledge.diagonal,
+                             gradient, &result, &self->curvature, &self->error),
+               &self->error);
 }
 
 static void run_linearize(void *context, size_t argument)
@@ -180,37 +166,28 @@ static void run_product(void *context, size_t argument)
     self->curvature->apply(self->curvature, self->v, self->gradient);
 }
 
-static void solve(struct bench *self, struct iml_solver *solver)
-{
-    struct iml_report report;
-    iml_solver_solve(solver, self->curvature, self->v, self->q, &report);
-    if (report.products == TERMS) return;
-    (void)fprintf(stderr, "bench_engine: %s ended after %u products: %s\n",
-                  solver->options.kind->name, report.products, iml_end_name(report.end));
-    exit(1);
-}
-
 /* The linearization is part of it: the solver can't be had without. */
 static void run_neumann(void *context, size_t argument)
 {
     struct bench *self = context;
     run_linearize(context, argument);
-    solve(self, &self->neumann);
+    bench_solve(&self->neumann, self->curvature, self->v, self->q);
 }
 
 static void run_cg(void *context, size_t argument)
 {
     struct bench *self = context;
     run_linearize(context, argument);
-    solve(self, &self->cg);
+    bench_solve(&self->cg, self->curvature, self->v, self->q);
 }
 
 static void find_v(struct bench *self)
 {
     const struct iml_batch batch = batch_of(self, &self->validation);
     struct iml_batch_result result;
-    must(iml_gradient(self->evaluator, self->theta, &batch, NULL, self->v, &result, &self->error),
-         &self->error);
+    bench_must(
+        iml_gradient(self->evaluator, self->theta, &batch, NULL, self->v, &result, &self->error),
+        &self->error);
 }
 
 /* v, linearization with ∇L_T (inner/remaining needs it), q, pull, RMSprop's step on λ, d. */
@@ -220,7 +197,7 @@ static void run_meta_update(void *context, size_t argument)
     struct bench *self = context;
     find_v(self);
     linearize(self, self->gradient);
-    solve(self, &self->neumann);
+    bench_solve(&self->neumann, self->curvature, self->v, self->q);
     iml_knowledge_pull(&self->knowledge, self->theta, self->q, self->hypergradient);
     iml_optimizer_step(&self->optimizer, self->knowledge.lambda, self->hypergradient);
     iml_knowledge_refresh(&self->knowledge);
@@ -267,13 +244,6 @@ static void write_problem(const struct bench *self, const char *path)
     exit(1);
 }
 
-static double norm(size_t n, const iml_real *x)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-    return sqrt(sum);
-}
-
 static void draw_problem(struct bench *self)
 {
     iml_net_initialize(self->net, SEED, self->theta);
@@ -289,15 +259,15 @@ static void write_note(struct bench *self, char *note, size_t bytes, const struc
                        size_t resident_bytes)
 {
     run_neumann(self, 0);
-    const size_t working = part_bytes(plan, "working"), peak = bench_peak_bytes();
+    const size_t working = bench_part_bytes(plan, "working"), peak = bench_peak_bytes();
     const size_t rest = resident_bytes + plan->total_bytes - working;
-    const double q_norm = norm(self->parameters, self->q);
+    const double q_norm = bench_norm(self->parameters, self->q);
     run_gradient(self, 0);
     (void)snprintf(note, bytes,
                    "{\"working_bytes\": %zu, \"grown_bytes\": %zu, \"gradient_norm\": %.9g, "
                    "\"q_norm\": %.9g}",
-                   working, peak > rest ? peak - rest : 0, norm(self->parameters, self->gradient),
-                   q_norm);
+                   working, peak > rest ? peak - rest : 0,
+                   bench_norm(self->parameters, self->gradient), q_norm);
 }
 
 int main(int argc, char **argv)
@@ -312,15 +282,15 @@ int main(int argc, char **argv)
         return 2;
     }
     self.options.threads = (unsigned)threads;
-    must(iml_net_new(&self.options, &self.net, &self.error), &self.error);
+    bench_must(iml_net_new(&self.options, &self.net, &self.error), &self.error);
     self.parameters = iml_net_parameters(self.net);
-    must(iml_team_open((unsigned)threads, 0, NULL, &self.team, &self.error), &self.error);
+    bench_must(iml_team_open((unsigned)threads, 0, NULL, &self.team, &self.error), &self.error);
     iml_arena_measure(&arena);
     lay_out(&self, &arena);
     iml_evaluator_free(self.evaluator);
     const struct iml_plan plan = arena.plan;
     const size_t resident_bytes = bench_reset_peak_bytes();
-    must(iml_arena_open(&arena, &plan, &self.error), &self.error);
+    bench_must(iml_arena_open(&arena, &plan, &self.error), &self.error);
     lay_out(&self, &arena);
     draw_problem(&self);
     if (argc > 4) write_problem(&self, argv[4]);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bench/serve.h"
+#include "bench/side.h"
 #include "imld/curvature.h"
 #include "imld/optimizer.h"
 #include "imld/random.h"
@@ -45,13 +46,6 @@ struct bench {
     struct bench_convolutions *convolutions;
     struct iml_error error;
 };
-
-static void must(enum iml_code code, const struct iml_error *error)
-{
-    if (code == IML_OK) return;
-    (void)fprintf(stderr, "bench_images: %s\n", error->what);
-    exit(1);
-}
 
 bool bench_read_net(const char *name, unsigned threads, struct iml_net_options *options)
 {
@@ -97,9 +91,9 @@ static void lay_out_given(struct bench *self, struct iml_arena *arena)
 static void lay_out_working(struct bench *self, struct iml_arena *arena)
 {
     iml_arena_part(arena, "working");
-    must(iml_evaluator_new(self->net, self->rows, !self->is_fixmatch, self->team, arena,
-                           &self->evaluator, &self->error),
-         &self->error);
+    bench_must(iml_evaluator_new(self->net, self->rows, !self->is_fixmatch, self->team, arena,
+                                 &self->evaluator, &self->error),
+               &self->error);
     if (self->is_fixmatch) return;
     const struct iml_solver_options options = {
         .kind = iml_solver_kind_find("neumann"), .terms = TERMS, .step_size = step_size};
@@ -113,23 +107,15 @@ static void lay_out(struct bench *self, struct iml_arena *arena)
     lay_out_working(self, arena);
 }
 
-static size_t part_bytes(const struct iml_plan *plan, const char *name)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        if (strcmp(plan->parts[i].name, name) == 0) return plan->parts[i].bytes;
-    }
-    return 0;
-}
-
 /* Planned bytes of an evaluator for gradients alone. */
 static size_t gradient_bytes(struct bench *self)
 {
     struct iml_arena arena;
     struct iml_evaluator *evaluator = NULL;
     iml_arena_measure(&arena);
-    must(iml_evaluator_new(self->net, self->rows, false, self->team, &arena, &evaluator,
-                           &self->error),
-         &self->error);
+    bench_must(iml_evaluator_new(self->net, self->rows, false, self->team, &arena, &evaluator,
+                                 &self->error),
+               &self->error);
     iml_evaluator_free(evaluator);
     return arena.plan.total_bytes;
 }
@@ -151,9 +137,9 @@ static void run_gradient(void *context, size_t argument)
     struct bench *self = context;
     const struct iml_batch batch = batch_of(self);
     struct iml_batch_result result;
-    must(iml_gradient(self->evaluator, self->theta, &batch, self->diagonal, self->gradient, &result,
-                      &self->error),
-         &self->error);
+    bench_must(iml_gradient(self->evaluator, self->theta, &batch, self->diagonal, self->gradient,
+                            &result, &self->error),
+               &self->error);
 }
 
 static void run_linearize(void *context, size_t argument)
@@ -162,9 +148,9 @@ static void run_linearize(void *context, size_t argument)
     struct bench *self = context;
     const struct iml_batch batch = batch_of(self);
     struct iml_batch_result result;
-    must(iml_linearize(self->evaluator, self->theta, &batch, self->diagonal, NULL, &result,
-                       &self->curvature, &self->error),
-         &self->error);
+    bench_must(iml_linearize(self->evaluator, self->theta, &batch, self->diagonal, NULL, &result,
+                             &self->curvature, &self->error),
+               &self->error);
 }
 
 static void run_product(void *context, size_t argument)
@@ -178,13 +164,8 @@ static void run_product(void *context, size_t argument)
 static void run_neumann(void *context, size_t argument)
 {
     struct bench *self = context;
-    struct iml_report report;
     run_linearize(context, argument);
-    iml_solver_solve(&self->neumann, self->curvature, self->v, self->q, &report);
-    if (report.products == TERMS) return;
-    (void)fprintf(stderr, "bench_images: neumann ended after %u products: %s\n", report.products,
-                  iml_end_name(report.end));
-    exit(1);
+    bench_solve(&self->neumann, self->curvature, self->v, self->q);
 }
 
 static void run_convolutions(void *context, size_t argument)
@@ -225,9 +206,9 @@ static void run_fixmatch(void *context, size_t argument)
     batch.weights = self->weights;
     batch.divisor = (double)labeled;
     batch.chooser = &self->chooser;
-    must(iml_gradient(self->evaluator, self->theta, &batch, self->diagonal, self->gradient, &result,
-                      &self->error),
-         &self->error);
+    bench_must(iml_gradient(self->evaluator, self->theta, &batch, self->diagonal, self->gradient,
+                            &result, &self->error),
+               &self->error);
     iml_update_statistics(self->evaluator, momentum, self->statistics);
     iml_optimizer_step(&self->optimizer, self->theta, self->gradient);
     for (size_t i = 0; i < self->parameters; i++)
@@ -291,26 +272,19 @@ static void write_file(const struct bench *self, const char *path, const iml_rea
     exit(1);
 }
 
-static double norm(size_t n, const iml_real *x)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-    return sqrt(sum);
-}
-
 /* --- the program --- */
 
 static void open_bench(struct bench *self, unsigned threads, struct iml_arena *arena,
                        struct iml_plan *plan)
 {
-    must(iml_net_new(&self->options, &self->net, &self->error), &self->error);
+    bench_must(iml_net_new(&self->options, &self->net, &self->error), &self->error);
     self->parameters = iml_net_parameters(self->net);
-    must(iml_team_open(threads, 0, NULL, &self->team, &self->error), &self->error);
+    bench_must(iml_team_open(threads, 0, NULL, &self->team, &self->error), &self->error);
     iml_arena_measure(arena);
     lay_out(self, arena);
     iml_evaluator_free(self->evaluator);
     *plan = arena->plan;
-    must(iml_arena_open(arena, plan, &self->error), &self->error);
+    bench_must(iml_arena_open(arena, plan, &self->error), &self->error);
     lay_out(self, arena);
     draw_problem(self);
 }
@@ -359,20 +333,21 @@ static int serve_gradients(struct bench *self, const struct iml_plan *plan)
     self->convolutions = bench_convolutions_open(self->net, self->rows, self->team);
     if (!self->convolutions) return 1;
     run_neumann(self, 0);
-    const double q_norm = norm(self->parameters, self->q);
+    const double q_norm = bench_norm(self->parameters, self->q);
     run_gradient(self, 0);
     (void)snprintf(note, sizeof note,
                    "{\"working_bytes\": %zu, \"gradient_bytes\": %zu, \"gradient_norm\": %.9g, "
                    "\"q_norm\": %.9g}",
-                   part_bytes(plan, "working"), gradient_bytes(self),
-                   norm(self->parameters, self->gradient), q_norm);
+                   bench_part_bytes(plan, "working"), gradient_bytes(self),
+                   bench_norm(self->parameters, self->gradient), q_norm);
     return bench_serve(of_gradients, sizeof of_gradients / sizeof *of_gradients, self, note);
 }
 
 static int serve_fixmatch(struct bench *self, const struct iml_plan *plan)
 {
     char note[128];
-    (void)snprintf(note, sizeof note, "{\"working_bytes\": %zu}", part_bytes(plan, "working"));
+    (void)snprintf(note, sizeof note, "{\"working_bytes\": %zu}",
+                   bench_part_bytes(plan, "working"));
     return bench_serve(of_fixmatch, 1, self, note);
 }
 

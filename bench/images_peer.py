@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import nets
 import peer
 
-TERMS, STEP_SIZE, DECAY, CLASSES = 3, 0.01, 5e-4, 10
+DECAY, CLASSES = 5e-4, 10
 RATIO, THRESHOLD, AVERAGE, MOMENTUM, LEARNING_RATE = 7, 0.3, 0.999, 0.9, 1e-6
 QUANTITIES = {"gradient": None, "product": "linearize", "neumann3": None, "fixmatch_step": None}
 
@@ -33,7 +33,7 @@ def module_of(name):
     return nets.Wrn(3, CLASSES, int(depth), int(widening)), (3, 32, 32)
 
 
-class Problem:
+class Problem(peer.Linearized):
     """Net, batch and vectors; the quantities are its methods."""
 
     def __init__(self, name, rows, path):
@@ -57,38 +57,19 @@ class Problem:
         self.is_decayed = [t.dim() > 1 for t in self.theta]
         self.mean_theta = [t.detach().clone() for t in self.theta]
         self.momentum = [torch.zeros_like(t) for t in self.theta]
-        self.g = self.q = self.result = None
 
-    def add_decay(self, result, of):
+    def add_regularizer(self, result, of):
         kernels = [(r, x) for r, x, is_decayed in zip(result, of, self.is_decayed) if is_decayed]
         with torch.no_grad():
             torch._foreach_add_([r for r, _ in kernels], [x for _, x in kernels], alpha=DECAY)
         return result
 
-    def loss(self):
+    def training_loss(self):
         return functional.cross_entropy(self.module(self.inputs), self.labels)
 
     def gradient(self):
-        self.result = self.add_decay(list(torch.autograd.grad(self.loss(), self.theta)), self.theta)
-
-    def linearize(self):
-        self.g = None  # the old graph goes before the new one comes
-        self.g = torch.autograd.grad(self.loss(), self.theta, create_graph=True)
-
-    def hessian(self, u):
-        return self.add_decay(list(torch.autograd.grad(self.g, self.theta, u, retain_graph=True)),
-                              u)
-
-    def product(self):
-        self.result = self.hessian(self.v)
-
-    def neumann3(self):
-        self.linearize()
-        p = torch._foreach_mul(self.v, STEP_SIZE)
-        self.q = [x.clone() for x in p]
-        for _ in range(TERMS):
-            torch._foreach_add_(p, self.hessian(p), alpha=-STEP_SIZE)
-            torch._foreach_add_(self.q, p)
+        self.result = self.add_regularizer(list(torch.autograd.grad(self.training_loss(), self.theta)),
+                                           self.theta)
 
     def fixmatch_step(self):
         """FIXMATCH 1.2 to 1.8, views given."""
@@ -99,7 +80,7 @@ class Problem:
         loss = functional.cross_entropy(z[:labeled], self.labels[:labeled])
         loss = loss + (functional.cross_entropy(strong, chosen, reduction="none") *
                        (confidence >= THRESHOLD)).mean()
-        g = self.add_decay(list(torch.autograd.grad(loss, self.theta)), self.theta)
+        g = self.add_regularizer(list(torch.autograd.grad(loss, self.theta)), self.theta)
         with torch.no_grad():
             torch._foreach_mul_(self.momentum, MOMENTUM)
             torch._foreach_add_(self.momentum, g)
@@ -157,12 +138,12 @@ def errors(problem, path):
     def identity(x, *_, **__):
         return x
     functional.leaky_relu = torch.relu = identity
-    float_gradient = torch.cat([g.flatten() for g in torch.autograd.grad(problem.loss(),
-                                                                         problem.theta)])
+    float_gradient = torch.cat([g.flatten() for g in torch.autograd.grad(
+        problem.training_loss(), problem.theta)])
     problem.module.double()
     problem.inputs = problem.inputs.double()
     exact = torch.cat([g.flatten() for g in torch.autograd.grad(
-        problem.loss(), list(problem.module.parameters()))])
+        problem.training_loss(), list(problem.module.parameters()))])
     kernels = torch.cat([torch.full((t.numel(),), float(t.dim() > 1), dtype=torch.float64)
                          for t in problem.theta])
     theta = torch.cat([t.detach().double().flatten() for t in problem.theta])

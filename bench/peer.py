@@ -32,7 +32,31 @@ def blas_kernel():
     return None
 
 
-class Problem:
+class Linearized:
+    """A loss of `theta`, linearized once, applied many times. The net's training_loss() and what the
+    regularizer adds, add_regularizer(result, of), which returns the result, are the subclass's own, and v."""
+    g = q = result = None
+
+    def linearize(self):
+        self.g = None  # the old graph goes before the new one comes
+        self.g = torch.autograd.grad(self.training_loss(), self.theta, create_graph=True)
+
+    def hessian(self, u):
+        return self.add_regularizer(list(torch.autograd.grad(self.g, self.theta, u, retain_graph=True)), u)
+
+    def product(self):
+        self.result = self.hessian(self.v)
+
+    def neumann3(self):
+        self.linearize()
+        p = torch._foreach_mul(self.v, STEP_SIZE)
+        self.q = [x.clone() for x in p]
+        for _ in range(TERMS):
+            torch._foreach_add_(p, self.hessian(p), alpha=-STEP_SIZE)
+            torch._foreach_add_(self.q, p)
+
+
+class Problem(Linearized):
     """Net, batch and vectors; the quantities are its methods."""
 
     def __init__(self, sizes, rows, path=None, finds_v=True):
@@ -57,7 +81,6 @@ class Problem:
         self.d = [x.exp() for x in self.lam]
         self.square = [torch.zeros(t.shape) for t in self.theta]
         self.v = self.find_v() if finds_v else [torch.full(t.shape, 0.01) for t in self.theta]
-        self.g = self.q = self.result = None
 
     def loss(self, sample):
         y = self.inputs[sample]
@@ -70,29 +93,16 @@ class Problem:
 
     def gradient(self):
         with torch.enable_grad():
-            self.result = list(torch.autograd.grad(self.loss(0), self.theta))
+            result = list(torch.autograd.grad(self.loss(0), self.theta))
+        self.result = self.add_regularizer(result, self.theta)
+
+    def training_loss(self):
+        return self.loss(0)
+
+    def add_regularizer(self, result, of):
         with torch.no_grad():
-            torch._foreach_addcmul_(self.result, self.d, self.theta)
-
-    def linearize(self):
-        self.g = None  # the old graph goes before the new one comes
-        self.g = torch.autograd.grad(self.loss(0), self.theta, create_graph=True)
-
-    def hessian(self, u):
-        hu = list(torch.autograd.grad(self.g, self.theta, u, retain_graph=True))
-        torch._foreach_addcmul_(hu, self.d, u)
-        return hu
-
-    def product(self):
-        self.result = self.hessian(self.v)
-
-    def neumann3(self):
-        self.linearize()
-        p = torch._foreach_mul(self.v, STEP_SIZE)
-        self.q = [x.clone() for x in p]
-        for _ in range(TERMS):
-            torch._foreach_add_(p, self.hessian(p), alpha=-STEP_SIZE)
-            torch._foreach_add_(self.q, p)
+            torch._foreach_addcmul_(result, self.d, of)
+        return result
 
     @staticmethod
     def dot(a, b):
