@@ -1,10 +1,11 @@
 /* add.c: y = x + x₂, the end of a residual block, MATH §2. */
 #include <string.h>
 
+#include "engine/core/clones.h"
 #include "engine/net/layer.h"
 
-static void sum(const struct iml_layer *layer, const struct iml_row_pass *pass, const iml_real *a,
-                const iml_real *b, iml_real *out)
+IML_CLONES static void sum(const struct iml_layer *layer, const struct iml_row_pass *pass,
+                           const iml_real *a, const iml_real *b, iml_real *out)
 {
     for (size_t i = 0; i < pass->rows * layer->out; i++) out[i] = (a ? a[i] : 0) + (b ? b[i] : 0);
 }

@@ -16,6 +16,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/core/clones.h"
 #include "engine/net/layer.h"
 
 enum { BLOCK_MAX = 16, STRIP = 16 };
@@ -183,23 +184,26 @@ INLINE void each_group(const struct iml_layer *layer, const struct iml_row_pass 
             each_group(layer, pass, kernel, layer->from.block);                                    \
     } while (0)
 
-static void batch_norm_2d_forward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+IML_CLONES static void batch_norm_2d_forward(const struct iml_layer *layer,
+                                             const struct iml_row_pass *pass)
 {
     EACH_GROUP(forward_group);
 }
 
-static void batch_norm_2d_backward(const struct iml_layer *layer, const struct iml_row_pass *pass)
+IML_CLONES static void batch_norm_2d_backward(const struct iml_layer *layer,
+                                              const struct iml_row_pass *pass)
 {
     if (pass->x_bar) EACH_GROUP(backward_group);
 }
 
-static void batch_norm_2d_tangent(const struct iml_layer *layer, const struct iml_row_pass *pass)
+IML_CLONES static void batch_norm_2d_tangent(const struct iml_layer *layer,
+                                             const struct iml_row_pass *pass)
 {
     EACH_GROUP(tangent_group);
 }
 
-static void batch_norm_2d_tangent_backward(const struct iml_layer *layer,
-                                           const struct iml_row_pass *pass)
+IML_CLONES static void batch_norm_2d_tangent_backward(const struct iml_layer *layer,
+                                                      const struct iml_row_pass *pass)
 {
     assert(pass->y_bar && pass->y_bar_dot);
     if (pass->x_bar_dot) EACH_GROUP(tangent_backward_group);
@@ -264,8 +268,34 @@ INLINE void sum_group(const struct group *g, const struct coefficients *k, term 
     }
 }
 
+/* Adds two sums over `rows` rows to those of the rows before. */
+INLINE void add_sums(const struct iml_layer *layer, const struct iml_row_pass *pass, size_t channel,
+                     const double sums[2], double *out)
+{
+    (void)pass;
+    out[channel] += sums[0];
+    out[layer->channels + channel] += sums[1];
+}
+
+/* Σx, then Σ(x − m)², m the mean of the rows so far: from those of the rows before and Σ(x − k),
+ * Σ(x − k)² of these. */
+INLINE void add_squares(const struct iml_layer *layer, const struct iml_row_pass *pass,
+                        size_t channel, const double sums[2], double *out)
+{
+    const size_t block = layer->from.block, area = area_of(layer);
+    const double shift = (double)pass->x[channel / block * block * area + channel % block];
+    const double n = (double)(pass->rows * area), before = (double)(pass->rows_before * area);
+    const double sum = sums[0] + n * shift, squares = sums[1] - sums[0] * sums[0] / n;
+    const double distance = before > 0 ? sum / n - out[channel] / before : 0;
+    out[channel] += sum;
+    out[layer->channels + channel] += squares + distance * distance * n * before / (n + before);
+}
+
+typedef void adder(const struct iml_layer *layer, const struct iml_row_pass *pass, size_t channel,
+                   const double sums[2], double *out);
+
 INLINE void sum_rows(const struct iml_layer *layer, const struct iml_row_pass *pass, term *of,
-                     size_t block, double *out)
+                     adder *add, size_t block, double *out)
 {
     struct coefficients k = {0};
     const size_t area = area_of(layer);
@@ -282,52 +312,42 @@ INLINE void sum_rows(const struct iml_layer *layer, const struct iml_row_pass *p
                                         .area = area};
             sum_group(&group, &k, of, block, sums);
         }
-        for (size_t c = 0; c < block; c++) {
-            out[first + c] = sums[0][c];
-            out[layer->channels + first + c] = sums[1][c];
-        }
+        for (size_t c = 0; c < block; c++)
+            add(layer, pass, first + c, (const double[2]){sums[0][c], sums[1][c]}, out);
     }
 }
 
-#define SUM_ROWS(of)                                                                               \
+#define SUM_ROWS(of, add)                                                                          \
     do {                                                                                           \
         if (layer->from.block == 8)                                                                \
-            sum_rows(layer, pass, of, 8, sums);                                                    \
+            sum_rows(layer, pass, of, add, 8, sums);                                               \
         else                                                                                       \
-            sum_rows(layer, pass, of, layer->from.block, sums);                                    \
+            sum_rows(layer, pass, of, add, layer->from.block, sums);                               \
     } while (0)
 
-/* Σx, then Σ(x − the tile's mean)² */
-static void gather_forward(const struct iml_layer *layer, const struct iml_row_pass *pass,
-                           double *sums)
+IML_CLONES static void gather_forward(const struct iml_layer *layer,
+                                      const struct iml_row_pass *pass, double *sums)
 {
-    const size_t block = layer->from.block, area = area_of(layer);
-    const double n = (double)(pass->rows * area);
-    SUM_ROWS(forward_term);
-    for (size_t c = 0; c < layer->channels; c++) {
-        const double shift = (double)pass->x[c / block * block * area + c % block];
-        sums[layer->channels + c] -= sums[c] * sums[c] / n;
-        sums[c] += n * shift;
-    }
+    SUM_ROWS(forward_term, add_squares);
 }
 
-static void gather_backward(const struct iml_layer *layer, const struct iml_row_pass *pass,
-                            double *sums)
+IML_CLONES static void gather_backward(const struct iml_layer *layer,
+                                       const struct iml_row_pass *pass, double *sums)
 {
-    SUM_ROWS(backward_term);
+    SUM_ROWS(backward_term, add_sums);
 }
 
-static void gather_tangent(const struct iml_layer *layer, const struct iml_row_pass *pass,
-                           double *sums)
+IML_CLONES static void gather_tangent(const struct iml_layer *layer,
+                                      const struct iml_row_pass *pass, double *sums)
 {
-    SUM_ROWS(tangent_term);
+    SUM_ROWS(tangent_term, add_sums);
 }
 
-static void gather_tangent_backward(const struct iml_layer *layer, const struct iml_row_pass *pass,
-                                    double *sums)
+IML_CLONES static void gather_tangent_backward(const struct iml_layer *layer,
+                                               const struct iml_row_pass *pass, double *sums)
 {
     assert(pass->y_bar && pass->y_bar_dot);
-    SUM_ROWS(tangent_backward_term);
+    SUM_ROWS(tangent_backward_term, add_sums);
 }
 
 /* --- means over the batch --- */
@@ -433,11 +453,14 @@ static const struct iml_sums_kind batch_norm_2d_sums = {
                [IML_PHASE_TANGENT] = gather_tangent,
                [IML_PHASE_TANGENT_BACKWARD] = gather_tangent_backward},
     .keeps_sums = true,
+    .adds_rows = true,
     .settle = batch_norm_2d_settle,
 };
 
 const struct iml_layer_kind iml_batch_norm_2d = {
     .name = "batch_norm_2d",
+    .shares_adjoints = true, /* through the stack; of products ȳ is read again */
+    .keeps_adjoint = true,
     .sums = &batch_norm_2d_sums,
     .parameter_rows = batch_norm_2d_parameter_rows,
     .forward = batch_norm_2d_forward,

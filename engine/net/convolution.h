@@ -130,6 +130,12 @@ size_t iml_convolution_compiled_block(void);
 
 /* Rough loops shared by both: gradient (plain packing: out/block × in × height × width × block). */
 iml_convolution_kernel iml_convolution_plain_backward_weights;
+/* The same for an input of one channel and a window of 3 × 3, in blocks of 8, on a machine with
+ * AVX2 and FMA; padded: room for an image with its padding. */
+void iml_convolution_grey_backward_weights(const struct iml_convolution *self,
+                                           const struct iml_convolution_call *call,
+                                           const struct iml_convolution_terms *terms,
+                                           iml_real *padded, iml_real *gradient);
 void iml_convolution_plain_unpack(const struct iml_convolution *self, const iml_real *gradient,
                                   iml_real *w);
 

@@ -141,12 +141,29 @@ static enum iml_code make_streams(struct onednn *self, struct iml_error *error)
     return code;
 }
 
+static bool is_for_grey(const struct iml_convolution_options *o)
+{
+#if defined(__x86_64__)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return false;
+#endif
+    return o->from.channels == 1 && o->to.block == 8 && o->window.height == 3 &&
+           o->window.width == 3;
+}
+
+/* Elements of an image with its padding. */
+static size_t padded_elements(const struct iml_convolution_options *o)
+{
+    return (o->from.height + 2 * o->window.padding) * (o->from.width + 2 * o->window.padding);
+}
+
 /* Scratch of a worker: oneDNN's own, then a part's x̄, or one gradient of W, before it is added. */
 static void size_scratch(struct onednn *self)
 {
     const size_t images = iml_onednn_images[ONEDNN_DATA_PARTS - 1];
     const size_t x_bar = images * iml_image_elements(&self->head.options.from);
-    const size_t most = x_bar > self->head.sizes.gradient ? x_bar : self->head.sizes.gradient;
+    size_t most = x_bar > self->head.sizes.gradient ? x_bar : self->head.sizes.gradient;
+    if (self->has_grey_weights && padded_elements(&self->head.options) > most)
+        most = padded_elements(&self->head.options);
     self->pad_bytes = padded(self->pad_bytes);
     self->head.sizes.scratch_bytes = self->pad_bytes;
     if (self->head.options.is_forward_only) return;
@@ -183,6 +200,7 @@ enum iml_code iml_onednn_create(const struct iml_convolution_options *options,
      * than the window */
     self->has_plain_weights = (options->from.block == 1 && options->from.channels == 1) ||
                               options->from.height < options->window.height;
+    self->has_grey_weights = self->has_plain_weights && is_for_grey(options);
     enum iml_code code = make_streams(self, error);
     if (code == IML_OK) code = iml_onednn_failed(make_attributes(&making), "an attribute", error);
     if (code == IML_OK) code = make_operations(&making, error);

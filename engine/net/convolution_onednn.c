@@ -117,6 +117,11 @@ static void onednn_backward_weights(const struct iml_convolution *head,
     const struct onednn *self = onednn_of(head);
     const size_t in = iml_image_elements(&head->options.from);
     const size_t out = iml_image_elements(&head->options.to);
+    if (self->has_grey_weights) {
+        iml_convolution_grey_backward_weights(head, call, terms, temporary(self, call->worker),
+                                              gradient);
+        return;
+    }
     if (self->has_plain_weights) {
         iml_convolution_plain_backward_weights(head, call, terms, gradient);
         return;

@@ -14,32 +14,85 @@ static bool is_in_place(const struct iml_layer *layer)
     return layer->kind->is_in_place && layer->input > 0;
 }
 
-static void take_adjoints(const struct iml_evaluator *self, struct iml_arena *arena,
-                          struct iml_edge *edge)
+/* Adjoints that only the way down itself needs: a fork's, which end where they are added to the
+ * other reader's, so that the blocks of a net take turns in one array. From the fork's layer to the
+ * last one that reads its edge, on the way down from the latter to the former. */
+struct passing {
+    size_t width, last;
+    iml_real *adjoint, *adjoint_tangent;
+};
+struct passings {
+    struct passing list[IML_LAYERS_MAX / 2]; /* at most every second layer is a fork */
+    size_t count;
+};
+
+/* The last layer that reads edge e, or one that shares its adjoint. */
+static size_t last_reader(const struct iml_net *net, size_t e)
 {
-    edge->adjoint = take(self, arena, edge->width);
-    if (self->wants_products) edge->adjoint_tangent = take(self, arena, edge->width);
+    size_t last = e;
+    for (size_t l = e; l < net->layer_count; l++) {
+        const struct iml_layer *layer = &net->layers[l];
+        if (layer->input != e && !(layer->kind->has_second && layer->second == e)) continue;
+        last = l;
+        if (!layer->kind->is_in_place && !layer->kind->shares_adjoints) continue;
+        const size_t further = last_reader(net, l + 1);
+        if (further > last) last = further;
+    }
+    return last;
 }
 
-static void lay_out_edge(struct iml_evaluator *self, struct iml_arena *arena, size_t l)
+/* Arrays of `width` that are free again at layer l, or new ones. */
+static const struct passing *take_passing(const struct iml_evaluator *self, struct iml_arena *arena,
+                                          size_t l, struct passings *passings)
+{
+    const size_t width = self->net->layers[l].out, last = last_reader(self->net, l + 1);
+    for (size_t i = 0; i < passings->count; i++) {
+        struct passing *passing = &passings->list[i];
+        if (passing->width != width || passing->last >= l) continue;
+        passing->last = last;
+        return passing;
+    }
+    assert(passings->count < IML_LAYERS_MAX / 2);
+    struct passing *passing = &passings->list[passings->count++];
+    *passing = (struct passing){.width = width, .last = last, .adjoint = take(self, arena, width)};
+    if (self->wants_products) passing->adjoint_tangent = take(self, arena, width);
+    return passing;
+}
+
+static void lay_out_fork(struct iml_evaluator *self, struct iml_arena *arena, size_t l,
+                         struct passings *passings)
+{
+    struct iml_edge *edge = &self->edges[l + 1];
+    const struct passing *passing = take_passing(self, arena, l, passings);
+    *edge = self->edges[self->net->layers[l].input];
+    edge->adjoint = passing->adjoint;
+    edge->adjoint_tangent = passing->adjoint_tangent;
+}
+
+static void lay_out_edge(struct iml_evaluator *self, struct iml_arena *arena, size_t l,
+                         struct passings *passings)
 {
     const struct iml_layer *layer = &self->net->layers[l];
+    const struct iml_edge *in = &self->edges[layer->input];
+    const bool keeps_adjoint = layer->kind->keeps_adjoint && self->wants_products;
+    const bool shares_adjoints = layer->kind->shares_adjoints && layer->input > 0;
     struct iml_edge *edge = &self->edges[l + 1];
-    if (is_in_place(layer)) {
-        *edge = self->edges[layer->input];
-        if (layer->kind->keeps_adjoint && self->wants_products)
-            edge->adjoint = take(self, arena, layer->out);
+    if (layer->kind->is_fork) {
+        lay_out_fork(self, arena, l, passings);
         return;
     }
-    if (layer->kind->is_fork) {
-        *edge = self->edges[layer->input];
-        take_adjoints(self, arena, edge);
+    if (is_in_place(layer)) {
+        *edge = *in;
+        if (keeps_adjoint) edge->adjoint = take(self, arena, layer->out);
         return;
     }
     edge->width = edge->stride = layer->out;
     edge->value = take(self, arena, layer->out);
     if (self->wants_products) edge->tangent = take(self, arena, layer->out);
-    take_adjoints(self, arena, edge);
+    edge->adjoint = shares_adjoints && !keeps_adjoint ? in->adjoint : take(self, arena, layer->out);
+    if (self->wants_products)
+        edge->adjoint_tangent =
+            shares_adjoints ? in->adjoint_tangent : take(self, arena, layer->out);
 }
 
 /* --- values alone ---
@@ -136,5 +189,6 @@ void iml_edges_lay_out(struct iml_evaluator *self, struct iml_arena *arena)
         lay_out_values(self, arena);
         return;
     }
-    for (size_t l = 0; l < self->net->layer_count; l++) lay_out_edge(self, arena, l);
+    struct passings passings = {0};
+    for (size_t l = 0; l < self->net->layer_count; l++) lay_out_edge(self, arena, l, &passings);
 }

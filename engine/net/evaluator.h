@@ -16,8 +16,9 @@
 #include "imld/curvature.h"
 
 /* What lies between two layers: rows × width each. An in-place layer's output edge shares its
- * arrays with the input edge; tanh's keeps its own adjoint where products are wanted, and a fork's
- * its own adjoints. */
+ * arrays with the input edge; batch norm's of images the adjoints alone; tanh's and that batch
+ * norm's keep the first adjoint where products are wanted. A fork's edge has adjoints of its own,
+ * but forks whose ways down don't overlap share them. */
 struct iml_edge {
     size_t width;
     size_t stride; /* row tile `first` starts at first × stride: width, or that of a shared array */
@@ -144,6 +145,7 @@ void iml_convolutions_free(struct iml_evaluator *self);
 struct iml_tile {
     const struct iml_pass *pass;
     size_t index, first, rows;
+    size_t rows_before; /* of the same tile */
     unsigned worker;
 };
 void iml_loss_rows_value(const struct iml_tile *tile);            /* results, losses, logits */

@@ -2,6 +2,7 @@
  * first reader's part, and ȳ is added to it; see layer.h. */
 #include <string.h>
 
+#include "engine/core/clones.h"
 #include "engine/net/layer.h"
 
 static void copy(const struct iml_layer *layer, const struct iml_row_pass *pass,
@@ -13,8 +14,8 @@ static void copy(const struct iml_layer *layer, const struct iml_row_pass *pass,
         memcpy(to, from, pass->rows * layer->out * sizeof *to);
 }
 
-static void add(const struct iml_layer *layer, const struct iml_row_pass *pass,
-                const iml_real *y_bar, iml_real *x_bar)
+IML_CLONES static void add(const struct iml_layer *layer, const struct iml_row_pass *pass,
+                           const iml_real *y_bar, iml_real *x_bar)
 {
     for (size_t i = 0; x_bar && i < pass->rows * layer->out; i++) x_bar[i] += y_bar[i];
 }

@@ -79,6 +79,7 @@ struct iml_row_pass {
     size_t first_row; /* of the tile in the batch, and the mode: for forward */
     const struct iml_mode *mode;
     const iml_real *means[IML_PHASES]; /* of kinds with `sums`: 2 × out each, settled */
+    size_t rows_before; /* for gather: of the same tile, whose sums are there already */
 };
 
 /* One call of a parameter kernel: parameter rows first … first + count − 1 from all rows of the
@@ -121,6 +122,9 @@ struct iml_settling {
 struct iml_sums_kind {
     void (*gather[IML_PHASES])(const struct iml_layer *layer, const struct iml_row_pass *pass,
                                double *sums);
+    /* gather adds to the sums of the tile's rows before these; else it sees whole tiles. They are 0
+     * before its first rows in either case */
+    bool adds_rows;
     /* the sums of a way down stay, for the parameter kernels, and are gathered in either mode */
     bool keeps_sums;
     void (*settle)(const struct iml_layer *layer, const struct iml_settling *settling);
@@ -132,6 +136,8 @@ struct iml_layer_kind {
     bool is_in_place;
     /* tangent_backward reads ȳ: x̄ must not lie on it where products are wanted */
     bool keeps_adjoint;
+    /* x̄ and x̄̇ may lie on ȳ and ȳ̇ (in = out), which nobody reads below */
+    bool shares_adjoints;
     /* y is x: the edges share values and tangents, adjoints are apart, and the ways down *add* to
      * x̄, which a layer above has set: how an edge gets a second reader */
     bool is_fork;

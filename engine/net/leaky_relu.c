@@ -2,6 +2,7 @@
  * of x (s = 0: y = 0 where x ≤ 0), so m is known from y. */
 #include <string.h>
 
+#include "engine/core/clones.h"
 #include "engine/net/layer.h"
 
 enum { STRIP = 64 }; /* 16 would be unrolled, branches and all */
@@ -20,8 +21,8 @@ scale_strip(iml_real slope, const iml_real *where, const iml_real *in, iml_real 
 /* out = m∘in; where is `in` itself or y. Strips go through the stack: where arrays may be the same,
  * as in place, gcc 12 does not vectorize a plain loop, and its branches, mispredicted since signs
  * are random, cost 10 % of a gradient of WRN-28-2. */
-static void scale(const struct iml_layer *layer, size_t rows, const iml_real *where,
-                  const iml_real *in, iml_real *out)
+IML_CLONES static void scale(const struct iml_layer *layer, size_t rows, const iml_real *where,
+                             const iml_real *in, iml_real *out)
 {
     const size_t n = rows * layer->in;
     const iml_real slope = (iml_real)layer->slope;

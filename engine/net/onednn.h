@@ -50,7 +50,8 @@ struct onednn {
     struct onednn_operation operations[ONEDNN_KINDS][ONEDNN_PARTS];
     struct onednn_reorder pack[IML_PACKINGS], unpack;
     size_t pad_bytes;       /* of oneDNN's own scratch, at the head of a worker's */
-    bool has_plain_weights; /* the sum over images is by plain loops */
+    bool has_plain_weights; /* the sum over images is by plain loops, */
+    bool has_grey_weights;  /* or in their packing by convolution_grey.c */
 };
 
 /* What a primitive of a kind is made from. */

@@ -43,7 +43,18 @@ struct stage {
     const struct iml_pass *pass;
     const struct way *way;
     size_t from, to;
+    size_t part_rows; /* of a tile that take the steps together */
 };
+
+enum {
+    PART_ELEMENTS = 64 * 1024, /* of a part's rows: half of a core's second cache */
+    PART_PIXELS = 48 * 16      /* a whole block of tiles (convolution_winograd.c) */
+};
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 
 /* Whether the step is the loss. */
 static bool is_loss(const struct iml_pass *pass, size_t step)
@@ -122,6 +133,7 @@ static struct iml_row_pass layer_rows(const struct iml_tile *tile, const struct 
         .worker = tile->worker,
         .kept = at_row(memory->kept, tile->first, out->width),
         .first_row = tile->first,
+        .rows_before = tile->rows_before,
         .mode = &pass->batch->mode,
     };
     if (layer->kind->has_second) add_second(tile, way, layer->second, &rows);
@@ -139,7 +151,7 @@ static void gather(const struct iml_tile *tile, const struct way *way, size_t st
     const struct iml_row_pass rows = layer_rows(tile, way, l);
     const enum iml_phase phase = phase_of(tile->pass, way, step);
     double *sums = iml_sums(self, l, slot_of(way, phase)) + tile->index * 2 * layer->channels;
-    memset(sums, 0, 2 * layer->channels * sizeof *sums);
+    if (rows.rows_before == 0) memset(sums, 0, 2 * layer->channels * sizeof *sums);
     layer->kind->sums->gather[phase](layer, &rows, sums);
 }
 
@@ -172,16 +184,56 @@ static void take_step(const struct iml_tile *tile, const struct way *way, size_t
     kernels[phase_of(tile->pass, way, step)](&net->layers[l], &rows);
 }
 
+/* Whether all steps of a stage can be taken by a part of a tile. */
+static bool is_divisible(const struct stage *stage)
+{
+    const struct iml_pass *pass = stage->pass;
+    const struct iml_net *net = pass->evaluator->net;
+    if (pass->evaluator->tile_rows == 0) return false;
+    for (size_t step = stage->from; step <= stage->to; step++) {
+        if (step == length_of(pass, stage->way)) return true;
+        if (is_loss(pass, step)) return step == stage->to;
+        const struct iml_sums_kind *sums = net->layers[layer_of(pass, step)].kind->sums;
+        if (sums && !sums->adds_rows) return false;
+    }
+    return true;
+}
+
+/* Rows of a tile of images that take a stage's steps together, so that what one step writes is in
+ * cache for the next: no more than PART elements of an edge, but enough pixels for a convolution.
+ * (WRN-28-2, gradient: 2, 4 and 16 images of 32², 16² and 8².) */
+static size_t part_rows(const struct stage *stage)
+{
+    const struct iml_net *net = stage->pass->evaluator->net;
+    size_t elements = 1, pixels = 1, rows = 1;
+    if (!is_divisible(stage)) return stage->pass->batch->rows;
+    for (size_t step = stage->from; step < stage->to && !is_loss(stage->pass, step); step++) {
+        const struct iml_layer *layer = &net->layers[layer_of(stage->pass, step)];
+        elements = larger(elements, larger(layer->in, layer->out));
+        pixels = larger(pixels, layer->from.height * layer->from.width);
+    }
+    while (2 * rows * elements <= PART_ELEMENTS || rows * pixels < PART_PIXELS) rows *= 2;
+    return rows;
+}
+
 static void stage_task(void *context, size_t i, unsigned worker)
 {
     const struct stage *stage = context;
     const struct iml_pass *pass = stage->pass;
     struct iml_tile tile = {.pass = pass, .index = i, .worker = worker};
+    size_t first = 0, rows = 0;
     iml_row_tile(pass->batch->rows, iml_evaluator_row_tiles(pass->evaluator, pass->batch->rows),
-                 pass->evaluator->tile_rows, i, &tile.first, &tile.rows);
-    for (size_t step = stage->from; step < stage->to; step++) take_step(&tile, stage->way, step);
-    if (stage->to < length_of(pass, stage->way) && !is_loss(pass, stage->to))
-        gather(&tile, stage->way, stage->to);
+                 pass->evaluator->tile_rows, i, &first, &rows);
+    while (tile.rows_before < rows) {
+        const size_t left = rows - tile.rows_before;
+        tile.first = first + tile.rows_before;
+        tile.rows = left < stage->part_rows ? left : stage->part_rows;
+        for (size_t step = stage->from; step < stage->to; step++)
+            take_step(&tile, stage->way, step);
+        if (stage->to < length_of(pass, stage->way) && !is_loss(pass, stage->to))
+            gather(&tile, stage->way, stage->to);
+        tile.rows_before += tile.rows;
+    }
 }
 
 /* --- a whole way --- */
@@ -220,11 +272,13 @@ static bool go(const struct iml_pass *pass, const struct way *way)
     const size_t tiles = iml_evaluator_row_tiles(pass->evaluator, pass->batch->rows);
     if (!iml_pass_pack(pass, way->goes_down)) return false;
     struct stage stage = {.pass = pass, .way = way, .to = next_cut(pass, way, 0)};
+    stage.part_rows = part_rows(&stage);
     while (iml_team_run(pass->evaluator->team, tiles, stage_task, &stage)) {
         if (stage.to == length_of(pass, way)) return true;
         between_stages(pass, way, stage.to);
         stage.from = stage.to;
         stage.to = next_cut(pass, way, stage.from + 1);
+        stage.part_rows = part_rows(&stage);
     }
     return false;
 }

@@ -121,6 +121,36 @@ static bool is_same_in_place(const struct subject *self, const struct point *at,
            memcmp(dot_of.x, dots->y, bytes) == 0 && memcmp(dot_of.y_bar, dots->x_bar, bars) == 0;
 }
 
+/* A kind that shares adjoints: x̄ on ȳ, x̄̇ on ȳ̇; products see ȳ itself. */
+static bool is_same_on_shared_adjoints(const struct subject *self, const struct point *at,
+                                       const struct point *direction, const struct values *values,
+                                       const struct values *dots)
+{
+    static struct values memory; /* large */
+    struct point bar = *at, bar_dot = *direction;
+    iml_real y_dot[ELEMENTS_MAX];
+    memory = *values;
+    struct iml_row_pass rows = {.rows = self->rows,
+                                .theta = at->theta,
+                                .u = direction->theta,
+                                .x = at->x,
+                                .x_dot = direction->x,
+                                .y = memory.y,
+                                .y_dot = y_dot,
+                                .y_bar = bar.y_bar,
+                                .x_bar = bar.y_bar,
+                                .y_bar_dot = bar_dot.y_bar,
+                                .x_bar_dot = bar_dot.y_bar};
+    run_kernel(self, IML_PHASE_BACKWARD, rows, &memory);
+    rows.y_bar = at->y_bar;
+    rows.x_bar = NULL;
+    run_kernel(self, IML_PHASE_TANGENT, rows, &memory);
+    run_kernel(self, IML_PHASE_TANGENT_BACKWARD, rows, &memory);
+    const size_t bytes = self->inputs * sizeof(iml_real);
+    return memcmp(bar.y_bar, values->x_bar, bytes) == 0 &&
+           memcmp(bar_dot.y_bar, dots->x_bar, bytes) == 0;
+}
+
 /* The net's input: ẋ NULL means 0, x̄ NULL and x̄̇ NULL are not written. */
 static bool is_same_at_the_input(const struct subject *self, const struct point *at,
                                  const struct point *direction)
@@ -179,6 +209,8 @@ struct kernel_errors check_layer(const struct iml_layer_kind *kind, const struct
 
     const bool holds =
         (!kind->is_in_place || is_same_in_place(&self, &at, &direction, &values, &dots)) &&
+        (!kind->shares_adjoints ||
+         is_same_on_shared_adjoints(&self, &at, &direction, &values, &dots)) &&
         is_same_at_the_input(&self, &at, &direction);
     errors.conventions = holds ? 0 : 1;
     iml_convolution_free(self.convolution);

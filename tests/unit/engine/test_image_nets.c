@@ -239,6 +239,26 @@ static void test_batch_smaller_than_the_buffers(void **state)
     }
 }
 
+/* WRN-28-2 at batch 64: adjoints share arrays (decision 0131). PyTorch's resident memory grows by
+ * 430 to 490 MB in a gradient, by 1.46 GB in neumann(3) (DESIGN §3, memory is planned). */
+static void test_adjoints_share_memory(void **state)
+{
+    (void)state;
+    struct iml_net_options options = options_of("wrn", 3, 32, 10);
+    options.threads = 1;
+    struct iml_net *net = new_net(&options);
+    struct iml_arena arena;
+    struct iml_evaluator *evaluator = NULL;
+    struct iml_error error = {0};
+    const size_t real = sizeof(iml_real) / sizeof(float), products = 1100, gradient = 470;
+    iml_arena_measure(&arena);
+    assert_int_equal(iml_evaluator_new(net, 64, false, NULL, &arena, &evaluator, &error), IML_OK);
+    iml_evaluator_free(evaluator);
+    assert_true(arena.plan.total_bytes < real * gradient * 1000 * 1000);
+    assert_true(net_fixture_plan(net, 64).total_bytes < real * products * 1000 * 1000);
+    iml_net_free(net);
+}
+
 static void test_values_alone_take_less_memory(void **state)
 {
     (void)state;
@@ -287,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_refused_nets),
         cmocka_unit_test(test_same_bits_for_any_number_of_threads),
         cmocka_unit_test(test_batch_smaller_than_the_buffers),
+        cmocka_unit_test(test_adjoints_share_memory),
         cmocka_unit_test(test_values_alone_take_less_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
