@@ -24,9 +24,11 @@ struct imld_api_limits {
     unsigned connections;          /* 512, per listener */
     unsigned connections_per_user; /* 128 */
     unsigned idle_seconds;         /* 30 */
-    unsigned request_seconds; /* 30: total time of a request, not of a download that moves on */
-    unsigned threads;         /* 2 */
-    size_t url_bytes;         /* 2048 */
+    unsigned request_seconds;      /* 30: total time of a request; not of a wait for us, nor of a
+                                      download      that moves on */
+    unsigned commit_seconds;       /* 60: that a request waits for storage, before it is told so */
+    unsigned threads;              /* 2 */
+    size_t url_bytes;              /* 2048 */
 };
 
 struct imld_api_options {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/server.h"
+#include "base/clock.h"
 
 static void drop(struct imld_commit *commit)
 {
@@ -67,16 +68,29 @@ struct imld_answer imld_commit_submit(struct imld_commit *commit,
                                                                  struct imld_request *request))
 {
     struct imld_request *request = commit->request;
+    struct imld_api *api = request->api;
+    const int64_t wait_ms = api->limits.commit_seconds * 1000LL;
     struct imld_write *write = &commit->as.write;
     write->done = answered;
     write->context = commit;
     request->next = next;
-    imld_pending_begin(commit->pending, request, 0, 0, -1);
+    commit->deadline_ms = imld_ticks_ms() + wait_ms;
+    /* the request is here whole: how long storage takes is not the client's fault */
+    imld_connections_extend(&api->connections, request->record,
+                            wait_ms + api->limits.request_seconds * 1000LL);
+    imld_pending_begin(commit->pending, request, 0, commit->deadline_ms, -1);
     (void)atomic_fetch_add(&commit->references, 1);
-    if (imld_storage_submit(request->api->storage, write) == IML_OK) return imld_answer_pending();
+    if (imld_storage_submit(api->storage, write) == IML_OK) return imld_answer_pending();
     drop(commit);
     return imld_answer_problem(503, "the queue of writes is full, or the server ends; nothing was "
                                     "changed");
+}
+
+static struct imld_answer in_doubt(const char *what)
+{
+    struct iml_error error = {0};
+    (void)iml_error_set(&error, IML_ERROR_IN_DOUBT, "%s", what);
+    return imld_answer_error(&error);
 }
 
 bool imld_commit_is_done(struct imld_commit *commit, struct imld_answer *answer)
@@ -85,9 +99,11 @@ bool imld_commit_is_done(struct imld_commit *commit, struct imld_answer *answer)
     const bool is_done = commit->is_done, is_closed = commit->pending->is_closed;
     (void)pthread_mutex_unlock(&commit->pending->mutex);
     if (is_done) return true;
-    *answer = is_closed
-                  ? imld_answer_problem(503, "the server ends before storage has answered: look "
-                                             "later whether it has happened")
-                  : imld_answer_pending();
+    if (is_closed)
+        *answer = in_doubt("the server ends before storage has answered");
+    else if (imld_ticks_ms() >= commit->deadline_ms)
+        *answer = in_doubt("storage has not answered yet");
+    else
+        *answer = imld_answer_pending();
     return false;
 }

@@ -13,6 +13,7 @@ struct imld_commit {
     struct imld_pending *pending; /* held */
     struct imld_request *request; /* guarded by pending->mutex; NULL once the request has ended */
     bool is_done;                 /* guarded by pending->mutex */
+    int64_t deadline_ms;          /* of the wait, by imld_ticks_ms */
     union {
         struct imld_write write; /* first in each */
         struct imld_job_create create;
@@ -38,7 +39,8 @@ struct imld_answer imld_commit_submit(struct imld_commit *commit,
                                                                  struct imld_request *request));
 
 /* In `next`: true once the write was answered (look at as.write.code); false: not yet, and *answer
- * is "pending", or a 503 because the server ends. */
+ * is "pending", or a 503 because the server ends or storage takes longer than commit_seconds: the
+ * write may then still happen. */
 bool imld_commit_is_done(struct imld_commit *commit, struct imld_answer *answer);
 
 #endif

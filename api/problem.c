@@ -84,6 +84,9 @@ struct imld_answer imld_answer_error(const struct iml_error *error)
         {IML_ERROR_IO, 503,
          "Nothing was changed. The state folder can't be written; look at the daemon's log, then "
          "send the same request again."},
+        {IML_ERROR_IN_DOUBT, 503,
+         "It may have happened, or happen yet: look later whether it has, or send the same request "
+         "with the same Idempotency-Key again."},
         {IML_ERROR_LIMIT, 503,
          "Nothing was changed. Too many writes wait; send the same request again."},
     };

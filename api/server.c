@@ -43,6 +43,7 @@ static struct imld_api_limits with_defaults(const struct imld_api_limits *given)
         .connections_per_user = (unsigned)or_default(given->connections_per_user, 128),
         .idle_seconds = (unsigned)or_default(given->idle_seconds, 30),
         .request_seconds = (unsigned)or_default(given->request_seconds, 30),
+        .commit_seconds = (unsigned)or_default(given->commit_seconds, 60),
         .threads = (unsigned)or_default(given->threads, 2),
         .url_bytes = or_default(given->url_bytes, 2048),
     };

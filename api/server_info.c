@@ -74,6 +74,7 @@ static void add_limits(struct imld_text *text, const struct imld_api_limits *lim
     add_count(text, "connections_per_user", limits->connections_per_user);
     add_count(text, "idle_seconds", limits->idle_seconds);
     add_count(text, "request_seconds", limits->request_seconds);
+    add_count(text, "commit_seconds", limits->commit_seconds);
     imld_text_add(text, "}");
 }
 

@@ -74,16 +74,8 @@ static void test_commits_under_way_end_well(void **state)
     static struct world world;
     enum { CLIENTS = 16 };
     int fds[CLIENTS];
-    char head[512];
     world_open(&world, NULL);
-    (void)snprintf(head, sizeof head,
-                   "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                   "Content-Length: %zu\r\n\r\n%s",
-                   strlen(small_job), small_job);
-    for (size_t i = 0; i < CLIENTS; i++) {
-        fds[i] = client_unix(world.socket);
-        client_say(fds[i], head);
-    }
+    for (size_t i = 0; i < CLIENTS; i++) fds[i] = say_job(&world);
     world_stop_api(&world, 3);
     int64_t acknowledged = 0;
     for (size_t i = 0; i < CLIENTS; i++) {
@@ -113,45 +105,23 @@ static void test_an_unused_api_ends(void **state)
 }
 
 /* A writer that is held up: the request is let go with 503, and the write ends later without it. */
-static void held(struct imld_write *write)
-{
-    pthread_barrier_t *const barrier = write->context;
-    (void)pthread_barrier_wait(barrier);
-    (void)pthread_barrier_wait(barrier);
-}
-
 static void test_a_writer_that_is_held_up(void **state)
 {
     (void)state;
     static struct world world;
-    pthread_barrier_t barrier;
     struct reply reply;
     world_open(&world, NULL);
-    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
-    struct imld_job_event event = {.kind = "test", .actor = "test"};
-    imld_job_event_prepare(&event);
-    event.write.done = held;
-    event.write.context = &barrier;
-    assert_int_equal(imld_storage_submit(world.storage, &event.write), IML_OK);
-    (void)pthread_barrier_wait(&barrier); /* the writer stands now */
-    const int fd = client_unix(world.socket);
-    char head[512];
-    (void)snprintf(head, sizeof head,
-                   "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                   "Content-Length: %zu\r\n\r\n%s",
-                   strlen(small_job), small_job);
-    client_say(fd, head);
-    struct imld_storage_facts facts = {0};
-    while (facts.queue_length == 0) imld_storage_describe(world.storage, &facts);
+    hold_writer(&world);
+    const int fd = say_job(&world);
+    await_write(&world);
     check_serves(&world); /* no thread is held */
     world_stop_api(&world, 1);
     client_read(fd, &reply, true);
     assert_int_equal(reply.status, 503);
     reply_clear(&reply);
     (void)close(fd);
-    (void)pthread_barrier_wait(&barrier);
+    let_writer_go(&world);
     world_close(&world); /* commits what waits: its memory must still be there */
-    (void)pthread_barrier_destroy(&barrier);
 }
 
 int main(void)

@@ -33,6 +33,7 @@ static bool plan(void *context, const json_t *spec, json_t **memory, struct imld
 {
     struct world *world = context;
     (void)spec;
+    if (world->during_plan) world->during_plan(world);
     if (atomic_load(&world->plan_refuses)) {
         imld_problems_add(problems, "/resources", "needs more memory than there is");
         return false;
@@ -255,6 +256,48 @@ void end_job(struct world *world, int64_t number, enum imld_verb verb)
     struct imld_job_end end = {.number = number, .verb = verb};
     imld_job_end_prepare(&end);
     assert_int_equal(imld_storage_run(world->storage, &end.write), IML_OK);
+}
+
+static void held(struct imld_write *write)
+{
+    struct world *world = write->context;
+    (void)pthread_barrier_wait(&world->barrier);
+    (void)pthread_barrier_wait(&world->barrier);
+}
+
+void hold_writer(struct world *world)
+{
+    assert_int_equal(pthread_barrier_init(&world->barrier, NULL, 2), 0);
+    world->held = (struct imld_job_event){.kind = "test", .actor = "test"};
+    imld_job_event_prepare(&world->held);
+    world->held.write.done = held;
+    world->held.write.context = world;
+    assert_int_equal(imld_storage_submit(world->storage, &world->held.write), IML_OK);
+    (void)pthread_barrier_wait(&world->barrier);
+}
+
+void let_writer_go(struct world *world)
+{
+    (void)pthread_barrier_wait(&world->barrier);
+    (void)pthread_barrier_destroy(&world->barrier);
+}
+
+int say_job(const struct world *world)
+{
+    const int fd = client_unix(world->socket);
+    char head[512];
+    (void)snprintf(head, sizeof head,
+                   "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                   "Content-Length: %zu\r\n\r\n%s",
+                   strlen(small_job), small_job);
+    client_say(fd, head);
+    return fd;
+}
+
+void await_write(const struct world *world)
+{
+    struct imld_storage_facts facts = {0};
+    while (facts.queue_length == 0) imld_storage_describe(world->storage, &facts);
 }
 
 void check_serves(struct world *world)

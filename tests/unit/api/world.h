@@ -19,7 +19,10 @@ struct world {
     struct imld_resolve_context resolve;
     atomic_uint wakes, notices;
     atomic_bool is_ready, plan_refuses;
-    atomic_uint warnings, errors; /* lines of the log */
+    atomic_uint warnings, errors;             /* lines of the log */
+    void (*during_plan)(struct world *world); /* in the handler of a new job; NULL: nothing */
+    pthread_barrier_t barrier;                /* of the writer that is held */
+    struct imld_job_event held;
 };
 
 /* limits: NULL: the defaults. */
@@ -45,6 +48,16 @@ int64_t make_job(struct world *world, const char *body);
 /* As the daemon would: claims the oldest queued job, or ends the running one by a verb. */
 int64_t claim_job(struct world *world);
 void end_job(struct world *world, int64_t number, enum imld_verb verb);
+
+/* The writer stands, from here on until it is let go. */
+void hold_writer(struct world *world);
+void let_writer_go(struct world *world);
+
+/* Sends a POST of small_job on a connection of its own, and does not wait for the answer. */
+int say_job(const struct world *world);
+
+/* Until a write waits for the writer. */
+void await_write(const struct world *world);
 
 /* Still in service: /healthz answers 200. */
 void check_serves(struct world *world);
