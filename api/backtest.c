@@ -39,7 +39,8 @@ static struct imld_answer replay(struct imld_api *api, int64_t job, const json_t
     const struct imld_control *control = api->control;
     if (control->backtest(control->context, job, rules, &verdict, &error) != IML_OK)
         return imld_answer_error(&error);
-    char *json = imld_json_dump(verdict);
+    /* as a job's reason is written: values are floats, 9 digits read back the same one */
+    char *json = json_dumps(verdict, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(verdict);
     if (!json) return imld_answer_problem(500, "out of memory");
     imld_text_add(&text, json);
@@ -51,29 +52,15 @@ struct imld_answer imld_backtest_post(struct imld_api *api, struct imld_request 
 {
     struct imld_answer answer;
     struct imld_problems problems = {0};
-    struct imld_reader *reader = NULL;
-    struct imld_job job = {0};
-    json_t *document = NULL, *spec = NULL, *rules = NULL;
+    struct imld_subject subject;
+    json_t *rules = NULL;
 
-    if (!imld_lookup_job(request, &reader, &job, &answer)) goto out;
-    imld_reader_give(reader);
-    document = imld_request_json(request, &problems);
-    if (!document) {
-        answer = imld_answer_problems(400, &problems);
-        goto out;
-    }
-    spec = json_loads(job.spec, 0, NULL);
-    rules = spec ? read_rules(api, document, spec, &problems) : NULL;
-    if (rules)
-        answer = replay(api, job.number, rules);
-    else
-        answer = spec ? imld_answer_problems(422, &problems)
-                      : imld_answer_problem(500, "the stored job can't be read");
+    if (!imld_lookup_subject(request, &subject, &answer)) goto out;
+    rules = read_rules(api, subject.document, subject.spec, &problems);
+    answer = rules ? replay(api, subject.job.number, rules) : imld_answer_problems(422, &problems);
 out:
     json_decref(rules);
-    json_decref(spec);
-    json_decref(document);
-    imld_job_clear(&job);
+    imld_subject_clear(&subject);
     imld_problems_clear(&problems);
     return answer;
 }

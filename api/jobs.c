@@ -224,37 +224,24 @@ struct imld_answer imld_jobs_change(struct imld_api *api, struct imld_request *r
 {
     struct imld_answer answer;
     struct imld_problems problems = {0};
-    struct imld_reader *reader = NULL;
-    struct imld_job job = {0};
-    json_t *document = NULL, *spec = NULL, *fields = NULL;
+    struct imld_subject subject;
+    json_t *fields = NULL;
     struct imld_resolve_context context = *api->control->resolve;
     const char *match = request->headers[IMLD_HEADER_IF_MATCH];
 
-    if (!imld_lookup_job(request, &reader, &job, &answer)) goto out;
-    imld_reader_give(reader);
-    document = imld_request_json(request, &problems);
-    if (!document) {
-        answer = imld_answer_problems(400, &problems);
-        goto out;
-    }
-    if (match && strcmp(match, "*") != 0 && imld_job_etag_revision(match) != job.revision) {
+    if (!imld_lookup_subject(request, &subject, &answer)) goto out;
+    if (match && strcmp(match, "*") != 0 && imld_job_etag_revision(match) != subject.job.revision) {
         answer =
             imld_answer_problem(412, "the job has changed since the ETag of If-Match was read");
         goto out;
     }
     context.may_raise_priority = request->caller.is_admin;
-    spec = json_loads(job.spec, 0, NULL);
-    fields = spec ? imld_spec_resolve_patch(document, spec, &context, &problems) : NULL;
-    if (fields)
-        answer = submit_patch(request, fields, &job);
-    else
-        answer = spec ? imld_answer_problems(422, &problems)
-                      : imld_answer_problem(500, "the stored job can't be read");
+    fields = imld_spec_resolve_patch(subject.document, subject.spec, &context, &problems);
+    answer =
+        fields ? submit_patch(request, fields, &subject.job) : imld_answer_problems(422, &problems);
 out:
     json_decref(fields);
-    json_decref(spec);
-    json_decref(document);
-    imld_job_clear(&job);
+    imld_subject_clear(&subject);
     imld_problems_clear(&problems);
     return answer;
 }

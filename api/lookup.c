@@ -44,3 +44,28 @@ bool imld_lookup_job(const struct imld_request *request, struct imld_reader **re
     *reader = NULL;
     return false;
 }
+
+bool imld_lookup_subject(const struct imld_request *request, struct imld_subject *subject,
+                         struct imld_answer *answer)
+{
+    struct imld_problems problems = {0};
+    struct imld_reader *reader = NULL;
+    *subject = (struct imld_subject){0};
+    if (!imld_lookup_job(request, &reader, &subject->job, answer)) return false;
+    imld_reader_give(reader);
+    subject->spec = json_loads(subject->job.spec, 0, NULL);
+    subject->document = imld_request_json(request, &problems);
+    if (!subject->document)
+        *answer = imld_answer_problems(400, &problems);
+    else if (!subject->spec)
+        *answer = imld_answer_problem(500, "the stored job can't be read");
+    imld_problems_clear(&problems);
+    return subject->document && subject->spec;
+}
+
+void imld_subject_clear(struct imld_subject *subject)
+{
+    imld_job_clear(&subject->job);
+    json_decref(subject->spec);
+    json_decref(subject->document);
+}

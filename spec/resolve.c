@@ -392,6 +392,21 @@ json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_cont
     return spec;
 }
 
+/* The rules across fields, of changes to a job: what its rules may ask depends on its data. */
+static void check_changes(const json_t *changes, const json_t *spec,
+                          const struct imld_resolve_context *context,
+                          struct imld_problems *problems)
+{
+    static const char *const kept[] = {"algorithm", "data", "from"};
+    json_t *const whole = json_deep_copy(changes);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        json_t *const value = json_object_get(spec, kept[i]);
+        if (value) (void)json_object_set(whole, kept[i], value);
+    }
+    imld_across_check(whole, context, NULL, problems);
+    json_decref(whole);
+}
+
 json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
                                 const struct imld_resolve_context *context,
                                 struct imld_problems *problems)
@@ -403,6 +418,6 @@ json_t *imld_spec_resolve_patch(const json_t *document, const json_t *spec,
     struct imld_level top;
     imld_level_init(&top, document, "", "");
     json_t *const changes = resolve_level(&resolver, &top);
-    imld_across_check(changes, context, NULL, problems);
+    check_changes(changes, spec, context, problems);
     return unless_problems(changes, &resolver);
 }

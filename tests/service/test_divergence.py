@@ -37,6 +37,10 @@ class DivergenceTest(Case):
         self.assertEqual(job["progress"]["step"], step)
         rows = client.metrics(id)
         self.assertIn(step, rows["train/loss"], "the step that fires writes its loss as a row")
+        replayed = client.expect(200, "POST", f"/v1/jobs/{id}/early_stopping/backtest",
+                                 {"early_stopping": []}).json()
+        self.assertEqual({name: replayed[name] for name in ("rule", "step", "numbers")},
+                         {"rule": "divergence", "step": step, "numbers": job["reason"]["numbers"]})
         kinds = [e["kind"] for e in client.events(id)]
         self.assertTrue(kinds, "the job has no events")
         self.check_metrics(client, id)

@@ -258,15 +258,20 @@ static void test_only_an_admin_raises_the_priority(void **unused)
     json_decref(document);
 }
 
-static json_t *patch(const char *text, struct imld_problems *problems)
+static json_t *patch_of(const char *job, const char *text, struct imld_problems *problems)
 {
-    json_t *const spec = resolve_or_fail(example);
+    json_t *const spec = resolve_or_fail(job);
     json_t *const document = json_loads(text, 0, NULL);
     json_t *const changes = imld_spec_resolve_patch(document, spec, &test_context, problems);
     assert_true((changes != NULL) == (problems->total == 0));
     json_decref(document);
     json_decref(spec);
     return changes;
+}
+
+static json_t *patch(const char *text, struct imld_problems *problems)
+{
+    return patch_of(example, text, problems);
 }
 
 static void test_a_patch_answers_only_what_it_has(void **unused)
@@ -281,6 +286,37 @@ static void test_a_patch_answers_only_what_it_has(void **unused)
     changes = patch("{}", &problems);
     assert_int_equal(json_object_size(changes), 0);
     json_decref(changes);
+}
+
+/* As at submission: what the job never measures can't end it. */
+static void test_a_patch_is_judged_by_the_jobs_data(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *job, *metric;
+    } rows[] = {
+        {"{\"algorithm\":\"supervised\",\"data\":{\"set\":\"synthetic\",\"synthetic\":{}}}",
+         "validation/accuracy"},
+        {"{\"algorithm\":\"supervised\",\"data\":{\"set\":\"tiny\",\"labels\":6,"
+         "\"train_on_validation\":true}}",
+         "validation/loss"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct imld_problems problems = {0};
+        char text[128];
+        (void)snprintf(text, sizeof text,
+                       "{\"early_stopping\":[{\"rule\":\"patience\",\"metric\":\"%s\"}]}",
+                       rows[i].metric);
+        assert_null(patch_of(rows[i].job, text, &problems));
+        assert_int_equal(problems.count, 1);
+        assert_string_equal(problems.items[0].pointer, "/early_stopping/0/metric");
+        imld_problems_clear(&problems);
+        json_t *const changes = patch_of(
+            rows[i].job, "{\"early_stopping\":[{\"rule\":\"patience\",\"metric\":\"train/loss\"}]}",
+            &problems);
+        assert_int_equal(json_object_size(changes), 1);
+        json_decref(changes);
+    }
 }
 
 static void test_a_patch_refuses_what_can_not_change(void **unused)
@@ -341,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_sets_need_not_be_looked_at),
         cmocka_unit_test(test_only_an_admin_raises_the_priority),
         cmocka_unit_test(test_a_patch_answers_only_what_it_has),
+        cmocka_unit_test(test_a_patch_is_judged_by_the_jobs_data),
         cmocka_unit_test(test_a_patch_refuses_what_can_not_change),
         cmocka_unit_test(test_schema_has_every_row),
         cmocka_unit_test(test_pointers_are_escaped_and_followed),
