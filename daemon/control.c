@@ -194,13 +194,14 @@ static json_t *server(void *context)
 static bool is_ready(void *context, char why[256])
 {
     struct imld_daemon_control *self = context;
-    struct iml_error fault = {0};
     if (atomic_load(&self->is_stopping)) {
         (void)snprintf(why, 256, "the daemon is ending");
         return false;
     }
-    if (imld_storage_is_healthy(self->storage, &fault)) return true;
-    (void)snprintf(why, 256, "storage: %.240s", fault.what);
+    /* storage itself is asked by the API; a checkpoint's file may find no room where a row does */
+    char fault[200];
+    if (!imld_workers_wait_for_storage(self->workers, fault, sizeof fault)) return true;
+    (void)snprintf(why, 256, "a run waits for storage: %s", fault);
     return false;
 }
 

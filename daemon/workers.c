@@ -2,6 +2,7 @@
 #include "daemon/workers.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -338,6 +339,21 @@ bool imld_workers_look(struct imld_workers *workers, int64_t job, struct imld_st
         standing->eta_seconds = orders->eta_seconds;
         standing->has_fault = orders->has_fault;
         memcpy(standing->fault_text, orders->fault_text, sizeof standing->fault_text);
+        (void)pthread_mutex_unlock(&orders->mutex);
+    }
+    (void)pthread_mutex_unlock(&workers->mutex);
+    return is_found;
+}
+
+bool imld_workers_wait_for_storage(struct imld_workers *workers, char *text, size_t bytes)
+{
+    bool is_found = false;
+    (void)pthread_mutex_lock(&workers->mutex);
+    for (struct imld_worker *w = workers->first; w && !is_found; w = w->next) {
+        struct imld_orders *orders = &w->orders;
+        (void)pthread_mutex_lock(&orders->mutex);
+        is_found = orders->has_fault && !w->has_ended;
+        if (is_found) (void)snprintf(text, bytes, "%s", orders->fault_text);
         (void)pthread_mutex_unlock(&orders->mutex);
     }
     (void)pthread_mutex_unlock(&workers->mutex);

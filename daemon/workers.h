@@ -58,6 +58,9 @@ struct imld_standing {
 };
 bool imld_workers_look(struct imld_workers *workers, int64_t job, struct imld_standing *standing);
 
+/* Whether a run waits for storage, and what it met: text of at most `bytes`. */
+bool imld_workers_wait_for_storage(struct imld_workers *workers, char *text, size_t bytes);
+
 /* Asks all runs to checkpoint and end; after step_seconds the steps at hand are abandoned, after
  * total_seconds (both from now) it returns. The number of runs that have not ended. */
 size_t imld_workers_shutdown(struct imld_workers *workers, double step_seconds,

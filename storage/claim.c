@@ -70,6 +70,7 @@ static enum iml_code apply(struct imld_write *self, struct imld_database *databa
                                          IMLD_RUNNING, &passage, error);
         request->from_checkpoint = code == IML_OK && standing.has_checkpoint;
     }
+    self->is_empty = chosen < 0; /* the queue is looked at often: each look would be an fsync */
     free(queued.items);
     return code;
 }

@@ -155,6 +155,7 @@ static enum iml_code apply_one(struct imld_database *database, struct imld_write
     const size_t files = database->effects.file_count;
     const uint64_t rows = database->rows_written;
     write->error = (struct iml_error){0};
+    write->is_empty = false;
     write->code = execute(database, "SAVEPOINT request", &write->error);
     if (write->code != IML_OK) return write->code;
     write->code = write->apply(write, database, &write->error);
@@ -239,15 +240,16 @@ static void commit_singly(struct imld_storage *storage, struct imld_write *batch
     }
 }
 
+/* wanted: how many have something to commit. */
 static enum iml_code apply_all(struct imld_storage *storage, struct imld_write *batch,
-                               size_t *accepted, struct iml_error *error)
+                               size_t *wanted, struct iml_error *error)
 {
     struct imld_database *database = &storage->writer.database;
     enum iml_code code = begin(storage, error);
     for (struct imld_write *write = batch; code == IML_OK && write; write = write->next) {
         code = apply_one(database, write);
         if (code != IML_OK) *error = write->error;
-        if (write->code == IML_OK) ++*accepted;
+        if (write->code == IML_OK && !write->is_empty) ++*wanted;
     }
     return code;
 }
@@ -256,11 +258,11 @@ void imld_commit_batch(struct imld_storage *storage, struct imld_write *batch)
 {
     struct imld_database *database = &storage->writer.database;
     struct iml_error error = {0};
-    size_t accepted = 0;
+    size_t wanted = 0;
     bool in_doubt = false;
     bool has_happened = false;
-    enum iml_code code = apply_all(storage, batch, &accepted, &error);
-    if (code == IML_OK && accepted == 0) { /* nothing to commit */
+    enum iml_code code = apply_all(storage, batch, &wanted, &error);
+    if (code == IML_OK && wanted == 0) {
         roll_back(database);
         answer(batch);
         return;

@@ -53,6 +53,7 @@ struct imld_write {
                                      waits for the disk to do so, before it answers: this comes only where the
                                      storage is closed while the disk still fails. */
     struct iml_error error;
+    bool is_empty;           /* apply has written nothing: its answer needs no commit */
     struct imld_write *next; /* the queue's */
 };
 

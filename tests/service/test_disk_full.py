@@ -99,6 +99,26 @@ class DiskFullTest(Case):
         self.check_recovered(daemon, id, undisturbed)
         daemon.stop()
 
+    def test_room_for_rows_but_for_no_checkpoint(self):
+        """Files of at most 2 MiB: a larger checkpoint waits, jobs are still taken, and /readyz says so."""
+        daemon = self.daemon(data_roots=[self.data()], threads=1)
+        client = daemon.client()
+        pid = daemon.process.pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (2 << 20, hard))
+        wide = client.create(specs.supervised(
+            model={"hidden": [512, 512]}, inner={"steps": 4, "batch": 8},
+            evaluation={"every_steps": 2}, checkpoint={"every_seconds": 0}))
+        self.wait_for_storage_fault(daemon, client, wide)
+        self.assertIn("a run waits", client.expect(503, "GET", "/readyz").json()["detail"])
+        client.expect(200, "GET", "/healthz")
+        other = client.create(specs.supervised())
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        for id in (wide, other):
+            client.wait_state(id, "completed")
+        client.expect(200, "GET", "/readyz")
+        daemon.stop()
+
     def test_the_daemon_ends_in_time_on_a_full_disk(self):
         root = self.data()
         daemon = self.daemon(data_roots=[root], threads=1)

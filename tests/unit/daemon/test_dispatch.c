@@ -11,10 +11,12 @@
 #include "pool.h"
 #include "tests/unit/check.h"
 
-#define LONG                                                                                       \
+#define LONG_ON(threads)                                                                           \
     "{'algorithm': 'supervised', 'data': {'set': 'tiny', 'train': 100, 'validation': 40, "         \
     "'test': 40}, 'model': {'hidden': [8]}, 'inner': {'steps': 1000000000, 'batch': 16}, "         \
-    "'evaluation': {'every_steps': 1000}}"
+    "'evaluation': {'every_steps': 1000}, 'resources': {'threads': " #threads "}}"
+#define LONG LONG_ON(1)
+#define WIDE LONG_ON(2) /* all that the pool has */
 
 static void arm(unsigned ops)
 {
@@ -31,15 +33,26 @@ static bool runs(const struct imld_job *job)
     return job->state == IMLD_RUNNING && job->split != NULL;
 }
 
+/* Writer thread, after each commit: from the first job's end on the disk fails. */
+static void arm_at_the_end(void *context, int64_t number)
+{
+    struct imld_job job = pool_job(context, number);
+    if (job.state == IMLD_CANCELLED) arm(1U << FAULT_DB_SYNC);
+    imld_job_clear(&job);
+}
+
 static void test_a_claim_in_doubt_does_not_hold_the_end(void **state)
 {
     (void)state;
     struct pool pool = {0};
     pool_make(&pool);
     pool_open(&pool);
-    arm(1U << FAULT_DB_SYNC);
-    imld_dispatch_wake(pool.dispatch); /* an empty claim is a transaction too */
-    wait_for_fault();
+    imld_storage_listen(pool.storage, arm_at_the_end, &pool);
+    const int64_t first = pool_submit(&pool, WIDE);
+    pool_wait(&pool, first, runs);
+    (void)pool_submit(&pool, WIDE); /* is claimed once the first has ended */
+    pool_verb(&pool, first, IMLD_VERB_CANCEL);
+    while (imld_storage_is_healthy(pool.storage, NULL)) (void)sched_yield();
     assert_false(imld_dispatch_stop(pool.dispatch, 0.2));
     fault_disarm(); /* the doubt is settled: the thread ends */
     pool_close(&pool);

@@ -125,6 +125,26 @@ static void test_what_waits_is_one_commit(void **state)
     }
 }
 
+static void test_a_claim_of_nothing_is_no_commit(void **state)
+{
+    (void)state;
+    int64_t claimed = -1;
+    struct imld_storage_facts before;
+    struct imld_storage_facts after;
+    imld_storage_describe(fixture.storage, &before);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(run_claim(&fixture, &claimed, NULL), IML_OK);
+        assert_int_equal(claimed, 0);
+    }
+    imld_storage_describe(fixture.storage, &after);
+    assert_int_equal(after.commits, before.commits);
+    assert_int_equal(run_create(&fixture, "job", 0, NULL), IML_OK);
+    assert_int_equal(run_claim(&fixture, &claimed, NULL), IML_OK);
+    imld_storage_describe(fixture.storage, &after);
+    assert_int_equal(after.commits, before.commits + 2);
+    assert_int_equal(state_of(&fixture, claimed), IMLD_RUNNING);
+}
+
 static void test_a_refused_request_leaves_the_others_alone(void **state)
 {
     (void)state;
@@ -288,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_what_waits_is_one_commit),
+        TEST(test_a_claim_of_nothing_is_no_commit),
         TEST(test_a_refused_request_leaves_the_others_alone),
         TEST(test_a_refused_request_leaves_no_trace),
         TEST(test_the_queue_is_bounded),
