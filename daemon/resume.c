@@ -81,18 +81,21 @@ static enum iml_code start_again(struct imld_run *run, struct iml_error *error)
     return code == IML_OK ? begin(run, error) : code;
 }
 
-static bool can_go_on_from(const struct imld_checkpoint *checkpoint)
+static bool is_best(const struct imld_checkpoint *checkpoint)
 {
-    return strcmp(checkpoint->name, "best") != 0;
+    return strcmp(checkpoint->name, "best") == 0;
 }
 
-/* The newest of the untried ones; NULL: none is left. `last` comes before a step-… of its step. */
+/* The newest of the untried ones; NULL: none is left. `last` comes before a step-… of its step. The
+ * best, the whole state of its evaluation too, is newer than all only where those that were are
+ * broken: from there on the run has its best again. */
 static struct imld_checkpoint *newest(struct imld_checkpoint *checkpoints, size_t count)
 {
     struct imld_checkpoint *found = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (checkpoints[i].name[0] == '\0' || !can_go_on_from(&checkpoints[i])) continue;
-        if (!found || checkpoints[i].step >= found->step) found = &checkpoints[i];
+        struct imld_checkpoint *const c = &checkpoints[i];
+        if (c->name[0] == '\0') continue;
+        if (!found || c->step > found->step || (c->step == found->step && !is_best(c))) found = c;
     }
     return found;
 }
@@ -128,7 +131,7 @@ static enum iml_code restore_best(struct imld_run *run, const struct imld_checkp
                                   size_t count, struct iml_error *error)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(checkpoints[i].name, "best") != 0) continue;
+        if (!is_best(&checkpoints[i])) continue;
         if (checkpoints[i].step > run->resumed_step) return IML_OK;
         struct iml_error why = {0};
         const enum iml_code code = load(run, "best", &run->best.state, &why);

@@ -205,6 +205,12 @@ static void spoil(const struct pool *pool, int64_t job, const char *name)
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): files that this test made */
 }
 
+/* Beyond evaluations that were better than the first. */
+static bool job_is_far(const struct imld_job *job)
+{
+    return job->step >= 100 && job_has_checkpoint(job);
+}
+
 static void test_a_corrupt_checkpoint_is_passed_over(void **state)
 {
     struct pool *pool = *state;
@@ -240,6 +246,32 @@ static void test_no_intact_checkpoint_means_from_the_start(void **state)
     pool_wait(pool, number, job_has_ended);
     assert_true(pool_events(pool, number, "checkpoint_corrupt") >= 1);
     pool_check_same(pool, undisturbed, number);
+}
+
+/* Whichever comes first to an end has the best of all rows as its result. */
+static void test_the_best_is_gone_on_from_where_what_is_newer_is_corrupt(void **state)
+{
+    struct pool *pool = *state;
+    const int64_t undisturbed = pool_submit(pool, META_JOB(60, ""));
+    pool_wait(pool, undisturbed, job_has_ended);
+    for (int stops = 0; stops < 2; stops++) {
+        const int64_t number = pool_submit(pool, META_JOB(60, EACH_STEP));
+        pool_wait(pool, number, job_is_far);
+        pool_verb(pool, number, IMLD_VERB_PAUSE);
+        pool_wait(pool, number, job_is_paused);
+        spoil(pool, number, "step-*");
+        pool_verb(pool, number, IMLD_VERB_RESUME);
+        if (stops) {
+            pool_wait(pool, number, job_is_running);
+            pool_verb(pool, number, IMLD_VERB_STOP);
+        }
+        pool_wait(pool, number, job_has_ended);
+        assert_true(pool_events(pool, number, "checkpoint_corrupt") >= 1);
+        struct imld_job job = pool_job(pool, number);
+        check_result(pool, &job);
+        imld_job_clear(&job);
+        if (!stops) pool_check_same(pool, undisturbed, number);
+    }
 }
 
 /* The best state is then the best of what follows: an event tells. */
@@ -316,8 +348,12 @@ static void check_fault(struct pool *pool, int error, unsigned ops)
     pool_wait(pool, number, job_has_checkpoint);
     fault_arm(&(struct fault_plan){.at = 1, .ops = ops, .error = error});
     wait_for_fault(pool, number);
+    char text[64] = "";
+    const bool is_told = imld_workers_wait_for_storage(pool->workers, text, sizeof text);
+    assert_true(is_told ? text[0] : !imld_storage_is_healthy(pool->storage, NULL));
     fault_disarm();
     pool_wait(pool, number, job_has_ended);
+    assert_false(imld_workers_wait_for_storage(pool->workers, text, sizeof text));
     struct imld_job job = pool_job(pool, number);
     assert_int_equal(job.state, IMLD_COMPLETED);
     assert_true(job.attempt == 1);
@@ -386,6 +422,7 @@ int main(void)
         RUN_TEST(test_pauses_and_restarts_leave_the_bits_as_they_are),
         RUN_TEST(test_a_corrupt_checkpoint_is_passed_over),
         RUN_TEST(test_no_intact_checkpoint_means_from_the_start),
+        RUN_TEST(test_the_best_is_gone_on_from_where_what_is_newer_is_corrupt),
         RUN_TEST(test_a_corrupt_best_is_told_and_the_run_goes_on),
         RUN_TEST(test_rules_may_change_while_it_runs),
         RUN_TEST(test_data_that_break_fail_the_job_with_a_text),
