@@ -124,6 +124,10 @@ class ExpansionTest(unittest.TestCase):
         for words, changes in (
                 ("no field 'seed'", {"seed": 1}),
                 ("each once", {"seeds": [1, 1]}),
+                ("record: needed is a text", {"record": 3}),
+                ("base: needed is an object", {"base": []}),
+                ("seeds: needed is a list", {"seeds": 3}),
+                ("a measure has", {"measures": ["train/loss"]}),
                 ("one name", {"axes": [axes[0], axes[0]]}),
                 ("needs a pointer", {"axes": [{"name": "x", "values": [1]}]}),
                 ("is a value", {"axes": axes[:1] + [{"name": "x", "pointer": "/seed/x", "values": [1]}],
@@ -445,14 +449,51 @@ class ScriptTest(Case):
         with open(os.path.join(kept[1], "runs.csv"), encoding="utf-8", newline="") as file:
             lines = file.readlines()
         with open(os.path.join(kept[1], "runs.csv"), "w", encoding="utf-8", newline="") as file:
-            file.writelines(lines[:3])  # the first two runs
-        _, said = self.script(path, *where, *kept)
+            file.writelines([line.replace(",imld ", ",imld of old ") for line in lines[:3]])  # the first two runs
+        output, said = self.script(path, *where, *kept)
+        self.assertRegex(output, "some runs are kept from imld of old ")
         self.assertIn("2 runs are in", said)
         self.assertIn("2 jobs with the tag tiny: 1 new, 1 were there", said)
         strip = lambda rows: [{k: v for k, v in row.items() if k != "job"} for row in rows]
         self.assertEqual(strip(self.table()), strip(first))
         self.assertEqual(len(record.Record(kept[1]).runs), 4)
         daemon.stop()
+
+    def test_a_record_that_is_not_whole_is_refused_by_name(self):
+        folder = os.path.join(self.folder, "record")
+        kept, server = record.Record(folder), {"program": "imld 1", "cpu_kernel": "Zen, \"x\"\n"}
+        job = {"id": "j0000001", "progress": {"step": 20}, "reason": {"kind": "finished", "rule": None},
+               "result": {"metrics": {"test/loss": 0.5, "test/accuracy": None}}}
+        for key in ("a", "b"):
+            kept.add(key, job, {"test/loss": ([0, 10], [1.5, float("nan")]), "solver/q_norm": ([], [])}, server)
+        kept.write(["b", "a"])
+        again = record.Record(folder)
+        self.assertEqual(list(again.runs), ["b", "a"])
+        self.assertEqual(again.runs["a"]["cpu_kernel"], server["cpu_kernel"])
+        self.assertEqual(again.job("a"), {**job, "state": "completed", "result": {"metrics": {"test/loss": 0.5}}})
+        self.assertEqual(str(again.curves("a")), "{'test/loss': ([0, 10], [1.5, nan])}")
+        other = record.Record(folder)  # two at once: neither loses what the other has written
+        other.add("c", job, {}, server)
+        other.write(["c"])
+        again.write(["a"])
+        self.assertEqual(set(record.Record(folder).runs), {"a", "b", "c"})
+        for name in ("rows.csv", "runs.csv"):
+            path = os.path.join(folder, name)
+            with open(path, encoding="utf-8", newline="") as file:
+                whole = file.read()
+            head, lines = whole.split("\n", 1)
+            broken = [whole[:-3], "", "\udcff", whole.replace("b", "\0", 1) * 2, head.replace("key", "keys") + "\n" + lines, whole + "a,b\n", whole + "x\n"]
+            broken += [whole.replace("1.5", "one"), whole[: whole.index("\n") + 1]] if name == "rows.csv" else [
+                whole.replace("20", "many"), whole + lines]
+            for text in broken:
+                with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                    file.write(text)
+                with self.assertRaises(plan.StudyError, msg=text) as caught:
+                    record.Record(folder)
+                self.assertIn(name, str(caught.exception))
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                file.write(whole)
+        self.assertEqual(len(record.Record(folder).runs), 3)
 
     def test_two_at_once_share_their_jobs(self):
         daemon, client, where = self.served()

@@ -8,6 +8,9 @@ import re
 KEYS = {"study", "title", "question", "base", "axes", "seeds", "measures", "pairs", "curves", "needs",
         "if_known", "quick", "record"}
 NEEDED = {"study", "question", "base", "axes", "seeds", "measures"}
+TYPES = {"title": str, "question": str, "base": dict, "axes": list, "seeds": list, "measures": list, "curves": list,
+         "needs": list, "if_known": dict, "record": str}
+KINDS = {str: "a text", dict: "an object", list: "a list"}
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 KEY_TAG = "key-"  # a job's tag that says which document it was made from
 
@@ -88,6 +91,8 @@ class Measure:
     """One number a job: a metric's curve or result, seen at one place (summary.py has the places)."""
 
     def __init__(self, document, places):
+        if not isinstance(document, dict):
+            raise StudyError(f"a measure has metric, at, rows, label; it is no {document!r}")
         self.metric, self.at = document.get("metric"), document.get("at", "result")
         self.rows = document.get("rows")
         if not isinstance(self.metric, str) or self.at not in places:
@@ -140,6 +145,9 @@ class Study:
             raise StudyError(f"a study has no field {key!r}; it has {', '.join(sorted(KEYS))}")
         for key in sorted(NEEDED - set(document)):
             raise StudyError(f"the field {key!r} is missing")
+        for key, kind in TYPES.items():
+            if not isinstance(document.get(key, kind()), kind):
+                raise StudyError(f"{key}: needed is {KINDS[kind]}")
         self.name, self.question = document["study"], document["question"]
         if not isinstance(self.name, str) or not NAME.match(self.name):
             raise StudyError("study: a name of a-z, 0-9, - and _, at most 40 characters")
