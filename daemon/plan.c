@@ -217,8 +217,11 @@ static const char *const curvature_dropouts[] = {"off", "fixed", NULL};
 static const char *const preconditions[] = {"none", "l2", NULL};
 static const char *const on_failures[] = {"use", "identity", "skip", NULL};
 
-/* Of one solver, wherever it stands; pointers from there. */
+/* Of what stands in several places; pointers from there. */
 #define AT_SOLVER(field) offsetof(struct iml_solver_options, field)
+#define AT_OPTIMIZER(field) offsetof(struct iml_optimizer_options, field)
+#define AT_UNTIL(field) offsetof(struct iml_until, field)
+#define AT_META(field) offsetof(struct iml_meta_options, field)
 /* clang-format off */
 static const struct binding solver_bindings[] = {
     {"/kind",             read_solver_kind, AT_SOLVER(kind), NULL},
@@ -233,6 +236,32 @@ static const struct binding solver_bindings[] = {
     {"/max_parameters",   read_size,        AT_SOLVER(max_parameters), NULL},
     {"/eigenvalues",      read_negated,     AT_SOLVER(skips_eigenvalues), NULL},
     {"/max_products",     read_unsigned,    AT_SOLVER(terms), NULL},
+};
+static const struct binding optimizer_bindings[] = {
+    {"/kind",             read_optimizer_kind, AT_OPTIMIZER(kind), NULL},
+    {"/learning_rate",    read_double,         AT_OPTIMIZER(learning_rate), NULL},
+    {"/momentum",         read_double,         AT_OPTIMIZER(momentum), NULL},
+    {"/nesterov",         read_bool,           AT_OPTIMIZER(nesterov), NULL},
+    {"/beta1",            read_double,         AT_OPTIMIZER(beta1), NULL},
+    {"/beta2",            read_double,         AT_OPTIMIZER(beta2), NULL},
+    {"/rho",              read_double,         AT_OPTIMIZER(rho), NULL},
+    {"/epsilon",          read_double,         AT_OPTIMIZER(epsilon), NULL},
+};
+static const struct binding until_bindings[] = {
+    {"/gradient_norm",    read_double,      AT_UNTIL(gradient_norm), NULL},
+    {"/relative",         read_bool,        AT_UNTIL(is_relative), NULL},
+    {"/remaining_ratio",  read_double,      AT_UNTIL(remaining_ratio), NULL},
+    {"/min_steps",        read_size,        AT_UNTIL(min_steps), NULL},
+    {"/max_steps",        read_size,        AT_UNTIL(max_steps), NULL},
+    {"/check_every",      read_size,        AT_UNTIL(check_every), NULL},
+};
+/* v and H of an estimate. */
+static const struct binding estimate_bindings[] = {
+    {"/validation_batch",     read_size,    AT_META(validation_batch), NULL},
+    {"/curvature/batch",      read_size,    AT_META(curvature_batch), NULL},
+    {"/curvature/kind",       read_choice,  AT_META(curvature_kind), curvatures},
+    {"/curvature/batch_norm", read_choice,  AT_META(curvature_batch_norm), curvature_batch_norms},
+    {"/curvature/dropout",    read_choice,  AT_META(curvature_dropout), curvature_dropouts},
 };
 /* clang-format on */
 
@@ -289,43 +318,11 @@ static const struct binding bindings[] = {
     {"/inner/weight_decay",                read_double,         AT(inner.weight_decay), NULL},
     {"/inner/steps",                       read_size,           AT(inner.steps), NULL},
     {"/inner/steps_per_update",            read_size,           AT(inner.steps_per_update), NULL},
-    {"/inner/until/gradient_norm",         read_double,         AT(inner.until.gradient_norm), NULL},
-    {"/inner/until/relative",              read_bool,           AT(inner.until.is_relative), NULL},
-    {"/inner/until/remaining_ratio",       read_double,         AT(inner.until.remaining_ratio), NULL},
-    {"/inner/until/min_steps",             read_size,           AT(inner.until.min_steps), NULL},
-    {"/inner/until/max_steps",             read_size,           AT(inner.until.max_steps), NULL},
-    {"/inner/until/check_every",           read_size,           AT(inner.until.check_every), NULL},
     {"/inner/warmup/steps",                read_size,           AT(inner.warmup_steps), NULL},
-    {"/inner/warmup/until/gradient_norm",  read_double,         AT(inner.warmup_until.gradient_norm), NULL},
-    {"/inner/warmup/until/relative",       read_bool,           AT(inner.warmup_until.is_relative), NULL},
-    {"/inner/warmup/until/min_steps",      read_size,           AT(inner.warmup_until.min_steps), NULL},
-    {"/inner/warmup/until/max_steps",      read_size,           AT(inner.warmup_until.max_steps), NULL},
-    {"/inner/warmup/until/check_every",    read_size,           AT(inner.warmup_until.check_every), NULL},
-    {"/inner/optimizer/kind",              read_optimizer_kind, AT(inner.optimizer.kind), NULL},
-    {"/inner/optimizer/learning_rate",     read_double,         AT(inner.optimizer.learning_rate), NULL},
-    {"/inner/optimizer/momentum",          read_double,         AT(inner.optimizer.momentum), NULL},
-    {"/inner/optimizer/nesterov",          read_bool,           AT(inner.optimizer.nesterov), NULL},
-    {"/inner/optimizer/beta1",             read_double,         AT(inner.optimizer.beta1), NULL},
-    {"/inner/optimizer/beta2",             read_double,         AT(inner.optimizer.beta2), NULL},
-    {"/inner/optimizer/rho",               read_double,         AT(inner.optimizer.rho), NULL},
-    {"/inner/optimizer/epsilon",           read_double,         AT(inner.optimizer.epsilon), NULL},
-    {"/meta/optimizer/kind",               read_optimizer_kind, AT(meta.optimizer.kind), NULL},
-    {"/meta/optimizer/learning_rate",      read_double,         AT(meta.optimizer.learning_rate), NULL},
-    {"/meta/optimizer/momentum",           read_double,         AT(meta.optimizer.momentum), NULL},
-    {"/meta/optimizer/nesterov",           read_bool,           AT(meta.optimizer.nesterov), NULL},
-    {"/meta/optimizer/beta1",              read_double,         AT(meta.optimizer.beta1), NULL},
-    {"/meta/optimizer/beta2",              read_double,         AT(meta.optimizer.beta2), NULL},
-    {"/meta/optimizer/rho",                read_double,         AT(meta.optimizer.rho), NULL},
-    {"/meta/optimizer/epsilon",            read_double,         AT(meta.optimizer.epsilon), NULL},
     {"/meta/knowledge/kind",               read_knowledge_kind, AT(meta.knowledge.kind), NULL},
     {"/meta/knowledge/initial",            read_double,         AT(meta.knowledge.initial), NULL},
     {"/meta/knowledge/clamp",              read_clamp,          AT(meta.knowledge), NULL},
     {"/meta/updates",                      read_size,           AT(meta.updates), NULL},
-    {"/meta/validation_batch",             read_size,           AT(meta.validation_batch), NULL},
-    {"/meta/curvature/batch",              read_size,           AT(meta.curvature_batch), NULL},
-    {"/meta/curvature/kind",               read_choice,         AT(meta.curvature_kind), curvatures},
-    {"/meta/curvature/batch_norm",         read_choice,         AT(meta.curvature_batch_norm), curvature_batch_norms},
-    {"/meta/curvature/dropout",            read_choice,         AT(meta.curvature_dropout), curvature_dropouts},
     {"/meta/on_failure",                   read_choice,         AT(meta.on_failure), on_failures},
     {"/meta/gate/residual_below",          read_bound,          AT(meta.residual_below), NULL},
     {"/meta/gate/cosine_above",            read_bound,          AT(meta.cosine_above), NULL},
@@ -346,15 +343,6 @@ static const struct binding bindings[] = {
     {"/diagnostics/variance/pairs",         read_size,           AT(diagnostics.variance.pairs), NULL},
     {"/knowledge/kind",                    read_known,          AT(meta.knowledge.kind), NULL},
     {"/knowledge/initial",                 read_double,         AT(meta.knowledge.initial), NULL},
-    {"/verify/validation_batch",           read_size,           AT(meta.validation_batch), NULL},
-    {"/verify/curvature/batch",            read_size,           AT(meta.curvature_batch), NULL},
-    {"/verify/curvature/batch_norm",       read_choice,         AT(meta.curvature_batch_norm), curvature_batch_norms},
-    {"/verify/curvature/dropout",          read_choice,         AT(meta.curvature_dropout), curvature_dropouts},
-    {"/compare/validation_batch",          read_size,           AT(meta.validation_batch), NULL},
-    {"/compare/curvature/batch",           read_size,           AT(meta.curvature_batch), NULL},
-    {"/compare/curvature/kind",            read_choice,         AT(meta.curvature_kind), curvatures},
-    {"/compare/curvature/batch_norm",      read_choice,         AT(meta.curvature_batch_norm), curvature_batch_norms},
-    {"/compare/curvature/dropout",         read_choice,         AT(meta.curvature_dropout), curvature_dropouts},
     {"/compare/reference/max_parameters",  read_size,           AT(compare.max_parameters), NULL},
     {"/compare/reference/max_products",    read_unsigned,       AT(compare.max_products), NULL},
     {"/compare/reference/target_residual", read_double,         AT(compare.target_residual), NULL},
@@ -363,6 +351,23 @@ static const struct binding bindings[] = {
     {"/seed",                              read_unsigned,       AT(seed), NULL},
     {"/from/split_seed",                   read_split_seed,     0, NULL},
     {"/resources/threads",                 read_unsigned,       AT(threads), NULL},
+};
+
+#define ROWS(table) table, sizeof table / sizeof table[0]
+static const struct section {
+    const char *pointer;
+    const struct binding *table;
+    size_t count, offset;
+} sections[] = {
+    {"",                    ROWS(bindings),           0},
+    {"/compare",            ROWS(estimate_bindings),  AT(meta)},
+    {"/inner/optimizer",    ROWS(optimizer_bindings), AT(inner.optimizer)},
+    {"/inner/until",        ROWS(until_bindings),     AT(inner.until)},
+    {"/inner/warmup/until", ROWS(until_bindings),     AT(inner.warmup_until)},
+    {"/meta",               ROWS(estimate_bindings),  AT(meta)},
+    {"/meta/optimizer",     ROWS(optimizer_bindings), AT(meta.optimizer)},
+    {"/meta/solver",        ROWS(solver_bindings),    AT(meta.solver)},
+    {"/verify",             ROWS(estimate_bindings),  AT(meta)},
 };
 /* clang-format on */
 
@@ -394,13 +399,6 @@ static enum iml_code read_table(const json_t *object, const char *pointer,
     return IML_OK;
 }
 
-static enum iml_code read_solver(const json_t *object, const char *pointer,
-                                 struct iml_solver_options *solver, struct iml_error *error)
-{
-    return read_table(object, pointer, solver_bindings,
-                      sizeof solver_bindings / sizeof solver_bindings[0], solver, error);
-}
-
 static enum iml_code read_compared(const json_t *spec, struct iml_compare_options *compare,
                                    struct iml_error *error)
 {
@@ -411,7 +409,7 @@ static enum iml_code read_compared(const json_t *spec, struct iml_compare_option
         const json_t *item = json_array_get(list, i);
         (void)snprintf(pointer, sizeof pointer, "/compare/solvers/%zu", i);
         struct iml_compared compared = {.name = json_string_value(json_object_get(item, "name"))};
-        code = read_solver(item, pointer, &compared.solver, error);
+        code = read_table(item, pointer, ROWS(solver_bindings), &compared.solver, error);
         if (code != IML_OK) return code;
         if (i < IML_COMPARED_MAX && compared.name && compared.solver.kind) {
             compare->solvers[compare->count++] = compared;
@@ -427,11 +425,12 @@ enum iml_code imld_plan_options(const json_t *spec, struct iml_trainer_options *
                                 struct iml_error *error)
 {
     *options = (struct iml_trainer_options){.meta.knowledge.clamp_high = HUGE_VAL};
-    enum iml_code code =
-        read_table(spec, "", bindings, sizeof bindings / sizeof bindings[0], options, error);
-    if (code == IML_OK)
-        code = read_solver(imld_json_at(spec, "/meta/solver"), "/meta/solver",
-                           &options->meta.solver, error);
+    enum iml_code code = IML_OK;
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0] && code == IML_OK; i++) {
+        const struct section *const section = &sections[i];
+        code = read_table(imld_json_at(spec, section->pointer), section->pointer, section->table,
+                          section->count, (char *)options + section->offset, error);
+    }
     if (code == IML_OK) code = read_compared(spec, &options->compare, error);
     if (code != IML_OK || is_resolved(options)) return code;
     return iml_error_set(error, IML_ERROR_DATA, "the job is not a resolved one");
