@@ -227,11 +227,11 @@ static void point_at_job(struct imld_problem *problem)
     }
 }
 
-void imld_origin_point(struct imld_problems *problems, size_t first)
+void imld_origin_point(const json_t *document, struct imld_problems *problems, size_t first)
 {
     for (size_t i = first; i < problems->count; i++) {
         struct imld_problem *problem = &problems->items[i];
-        if (!problem->pointer) continue;
+        if (!problem->pointer || imld_json_at(document, problem->pointer)) continue;
         for (size_t j = 0; j < sizeof sections / sizeof sections[0]; j++)
             if (is_below(problem->pointer, sections[j])) {
                 point_at_job(problem);

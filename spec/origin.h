@@ -12,8 +12,8 @@
 json_t *imld_origin_bring(const json_t *document, const struct imld_resolve_context *context,
                           struct imld_problems *problems);
 
-/* A problem from index `first` on that lies in data or model is one of the other job: its pointer
- * becomes /from/job. */
-void imld_origin_point(struct imld_problems *problems, size_t first);
+/* A problem from index `first` on that lies in data or model, at what the document does not say
+ * itself, is one of the other job: its pointer becomes /from/job. */
+void imld_origin_point(const json_t *document, struct imld_problems *problems, size_t first);
 
 #endif

@@ -387,7 +387,7 @@ json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_cont
     json_t *const whole = imld_origin_bring(document, context, problems);
     const size_t own = problems->count;
     json_t *const spec = resolve_document(whole ? whole : document, context, has_origin, problems);
-    if (whole) imld_origin_point(problems, own);
+    if (whole) imld_origin_point(document, problems, own);
     json_decref(whole);
     return spec;
 }

@@ -31,7 +31,9 @@ static json_t *refuse(const struct check *check, const char *hint)
     char found[IMLD_EXCERPT_BYTES];
     struct imld_text rule = {0};
     imld_excerpt(found, check->value);
-    imld_value_rule(check->field, &rule);
+    struct imld_field field = *check->field;
+    field.algorithms &= check->algorithms; /* what another algorithm may say is no help here */
+    imld_value_rule(&field, &rule);
     imld_problems_add(check->problems, check->pointer, "found %s; needed is %s%s", found,
                       rule.bytes ? rule.bytes : "another value", hint);
     imld_text_clear(&rule);

@@ -124,6 +124,7 @@ static const struct bad table[] = {
     {FROM("\"job\":\"j0000005\"", ""), "/from/job", "its /model/kind"},
     {"{\"algorithm\":\"supervised\",\"data\":{\"views\":\"none\"},\"from\":{\"job\":\"j0000007\"}}", "/data", "comes from job j0000007"},
     {"{\"algorithm\":\"supervised\",\"data\":{\"views\":\"none\",\"labels\":6},\"from\":{\"job\":\"j0000006\"}}", "/data", "comes from job j0000006"},
+    {"{\"algorithm\":\"supervised\",\"data\":{\"views\":\"strong\"},\"from\":{\"job\":\"j0000006\"}}", "/data/views", "none, weak"},
     {FROM("\"job\":\"j0000006\"", ""), "/from/job", "few labels"},
     {FROM("\"job\":\"j0000007\"", ""), "/from/job", "iml can't start from there"},
     {"{\"algorithm\":\"fixmatch\",\"from\":{" JOB1 "}}", "/from/job", "no data.labels"},

@@ -34,6 +34,7 @@ static const struct bad table[] = {
     {"{\"algorithm\":null,\"data\":null}", "/algorithm /data", "found null"},
     {"{\"algorithm\":\"iml\",\"data\":\"fashion-mnist\"}", "/data", "an object"},
     {"{\"algorithm\":\"iml\",\"data\":[]}", "/data", "a list of 0"},
+    {"{\"algorithm\":\"iml\",\"data\":{\"set\":\"fashion-mnist\"},\"checkpoint\":{\"best\":\"consistency/loss\"}}", "/checkpoint/best", "needed is one of train/accuracy, train/loss"},
     /* data sets */
     {"{\"algorithm\":\"iml\",\"data\":{\"set\":\"mnist\"}}", "/data/set", "no data root has it"},
     {"{\"algorithm\":\"iml\",\"data\":{\"set\":\"../etc\"}}", "/data/set", "name of a data set"},
