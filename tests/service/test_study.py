@@ -125,6 +125,7 @@ class ExpansionTest(unittest.TestCase):
                 ("no field 'seed'", {"seed": 1}),
                 ("each once", {"seeds": [1, 1]}),
                 ("record: needed is a text", {"record": 3}),
+                ("rules: needed is an object", {"rules": []}),
                 ("base: needed is an object", {"base": []}),
                 ("seeds: needed is a list", {"seeds": 3}),
                 ("a measure has", {"measures": ["train/loss"]}),
@@ -389,6 +390,22 @@ class ScriptTest(Case):
         self.assertIn(f"{middle:.4g} [", line)
         low, high = (float(x) for x in line.split("|")[4].split("[")[1].rstrip(" ]").split(", "))
         self.assertAlmostEqual(high - low, 2 * half, delta=2e-3 * max(abs(low), abs(high)))
+        daemon.stop()
+
+    def test_rules_are_asked_of_the_recorded_curves(self):
+        daemon, client, where = self.served()
+        always = {"rule": "target", "metric": "validation/loss", "value": 1e9}
+        never = {"rule": "target", "metric": "validation/loss", "value": 0}
+        output, _ = self.script(self.write(rules={"always": always, "never": never}), *where)
+        with open(os.path.join(self.out, "rules.csv"), encoding="utf-8", newline="") as file:
+            verdicts = list(csv.DictReader(file))
+        self.assertEqual(len(verdicts), 16)
+        for verdict in verdicts:
+            steps = sorted(client.metrics(verdict["job"])["validation/loss"])
+            self.assertEqual(verdict["step"], str(steps[0]) if verdict["rule"] == "always" else "")
+        always_table, never_table = output.split("## Where the rule ")[1:]
+        self.assertEqual(always_table.count("| 2 of 2 |"), 4)
+        self.assertEqual(never_table.count("| 0 of 2 |"), 4)
         daemon.stop()
 
     def test_run_again_it_makes_no_second_job_and_a_deleted_one_is_made_again(self):

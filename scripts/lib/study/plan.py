@@ -6,10 +6,10 @@ import json
 import re
 
 KEYS = {"study", "title", "question", "base", "axes", "seeds", "measures", "pairs", "curves", "needs",
-        "if_known", "quick", "record"}
+        "if_known", "quick", "record", "rules"}
 NEEDED = {"study", "question", "base", "axes", "seeds", "measures"}
 TYPES = {"title": str, "question": str, "base": dict, "axes": list, "seeds": list, "measures": list, "curves": list,
-         "needs": list, "if_known": dict, "record": str}
+         "needs": list, "if_known": dict, "record": str, "rules": dict}
 KINDS = {str: "a text", dict: "an object", list: "a list"}
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 KEY_TAG = "key-"  # a job's tag that says which document it was made from
@@ -159,6 +159,7 @@ class Study:
         self.needs = document.get("needs", [])
         self.if_known = document.get("if_known", {})
         self.curves = document.get("curves", [])
+        self.rules = document.get("rules", {})  # {label: a stop rule as in /early_stopping}
         self.record = None if quick else document.get("record")  # a folder of the repository
         self.axes = [Axis(axis) for axis in document["axes"]]
         if len({axis.name for axis in self.axes}) != len(self.axes):
