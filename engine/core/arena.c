@@ -1,4 +1,6 @@
-/* arena.c: planned memory; see include/imld/arena.h. */
+/* arena.c: planned memory; see include/imld/arena.h. With AddressSanitizer a line that nobody may
+ * touch follows each slice, and is part of the plan: without it one slice's overrun is another's.
+ */
 #include "imld/arena.h"
 
 #include <assert.h>
@@ -7,8 +9,35 @@
 #include <sys/mman.h>
 
 #include "base/size.h"
+#include "engine/core/arena_reset.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+enum { RED_ZONE = 64 };
+#else
+enum { RED_ZONE = 0 };
+#endif
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 * 1024 * 1024 };
+
+/* All of the memory may be touched; the end of a slice, which took `bytes` for `used`, may not. */
+static void allow(const char *memory, size_t bytes)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(memory, bytes);
+#else
+    (void)memory, (void)bytes;
+#endif
+}
+
+static void forbid_rest(const char *slice, size_t used, size_t bytes)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_poison_memory_region(slice + used, bytes - used);
+#else
+    (void)slice, (void)used, (void)bytes;
+#endif
+}
 
 void iml_arena_measure(struct iml_arena *arena)
 {
@@ -35,8 +64,17 @@ enum iml_code iml_arena_open(struct iml_arena *arena, const struct iml_plan *pla
     return IML_OK;
 }
 
+void iml_arena_reset(struct iml_arena *arena, unsigned char byte)
+{
+    assert(arena->base);
+    allow(arena->base, arena->capacity_bytes);
+    memset(arena->base, byte, arena->capacity_bytes);
+    arena->plan = (struct iml_plan){0};
+}
+
 void iml_arena_close(struct iml_arena *arena)
 {
+    if (arena->base) allow(arena->base, arena->capacity_bytes);
     free(arena->base);
     iml_arena_measure(arena);
 }
@@ -59,8 +97,9 @@ static struct iml_plan_part *find_part(struct iml_plan *plan, const char *name)
 void *iml_arena_take(struct iml_arena *arena, size_t count, size_t size)
 {
     struct iml_plan *plan = &arena->plan;
-    size_t bytes = 0, total = 0;
-    if (!iml_size_multiply(count, size, &bytes) || !iml_size_add(bytes, ALIGNMENT - 1, &bytes) ||
+    size_t used = 0, bytes = 0, total = 0;
+    if (!iml_size_multiply(count, size, &used) ||
+        !iml_size_add(used, RED_ZONE + ALIGNMENT - 1, &bytes) ||
         !iml_size_add(plan->total_bytes, bytes - bytes % ALIGNMENT, &total)) {
         plan->overflow = true;
         assert(!arena->base);
@@ -71,6 +110,7 @@ void *iml_arena_take(struct iml_arena *arena, size_t count, size_t size)
     find_part(plan, arena->part)->bytes += bytes;
     plan->total_bytes = total;
     assert(!arena->base || total <= arena->capacity_bytes); /* planned and taken by the same code */
+    if (slice) forbid_rest(slice, used, bytes);
     return slice;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/core/arena_reset.h"
 #include "engine/core/vector.h"
 
 static const char reference_name[] = "reference";
@@ -160,7 +161,7 @@ static void open_solver(const struct iml_trainer *self, size_t estimate, struct 
     const struct iml_compare *compare = self->compare;
     struct iml_arena arena = {.base = compare->memory, .capacity_bytes = compare->memory_bytes};
     iml_arena_part(&arena, "solver");
-    memset(compare->memory, 0, compare->memory_bytes);
+    iml_arena_reset(&arena, 0);
     iml_solver_layout(solver, &compare->options[estimate], iml_net_parameters(self->net), &arena);
     iml_solver_draw(solver, self->options.seed, 0);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/core/arena_reset.h"
 #include "engine/trainer/run.h"
 
 const struct iml_trainer_kind *const iml_trainer_kinds[] = {
@@ -359,9 +360,8 @@ struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer)
  */
 void iml_trainer_poison(struct iml_trainer *trainer)
 {
-    memset(trainer->work.base, 0xA5, trainer->work.capacity_bytes);
     iml_run_free_evaluators(trainer);
-    trainer->work.plan = (struct iml_plan){0};
+    iml_arena_reset(&trainer->work, 0xA5);
     struct iml_error error = {0};
     const enum iml_code code = iml_run_layout_work(trainer, &error);
     assert(code == IML_OK); /* it allocates three small structs, as open did */

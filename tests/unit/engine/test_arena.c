@@ -1,10 +1,17 @@
 /* test_arena.c: a plan equals what is taken; overflow is seen; slices are aligned and apart. */
-#include "imld/arena.h"
+#include "engine/core/arena_reset.h"
 
 #include <stdint.h>
 #include <string.h>
 
 #include "../check.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+enum { RED_ZONE = 64 }; /* behind each slice */
+#else
+enum { RED_ZONE = 0 };
+#endif
 
 struct taken {
     unsigned char *first, *second, *third;
@@ -34,9 +41,9 @@ static void test_plan_is_what_is_taken(void **state)
     assert_null(nothing.third);
     assert_int_equal(measure.plan.count, 2);
     assert_string_equal(measure.plan.parts[0].name, "parameters");
-    assert_int_equal(measure.plan.parts[0].bytes, 128); /* alignment included */
-    assert_int_equal(measure.plan.parts[1].bytes, 128);
-    assert_int_equal(measure.plan.total_bytes, 256);
+    assert_int_equal(measure.plan.parts[0].bytes, 128 + 2 * RED_ZONE); /* alignment included */
+    assert_int_equal(measure.plan.parts[1].bytes, 128 + RED_ZONE);
+    assert_int_equal(measure.plan.total_bytes, 256 + 3 * RED_ZONE);
     assert_false(measure.plan.overflow);
 
     assert_int_equal(iml_arena_open(&arena, &measure.plan, &error), IML_OK);
@@ -57,6 +64,44 @@ static void test_plan_is_what_is_taken(void **state)
     assert_int_equal(taken.second[64], 2);
     iml_arena_close(&arena);
     assert_true(iml_arena_is_measuring(&arena));
+    iml_arena_close(&arena);
+}
+
+/* Whether AddressSanitizer would report an access of that byte. */
+static bool is_forbidden(const unsigned char *byte)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return __asan_address_is_poisoned(byte);
+#else
+    (void)byte;
+    return false;
+#endif
+}
+
+/* What is not a slice's may not be touched where a sanitizer can tell; a reset forgets all slices.
+ */
+static void test_slices_are_apart(void **state)
+{
+    (void)state;
+    struct iml_arena measure, arena;
+    struct iml_error error = {0};
+    iml_arena_measure(&measure);
+    (void)lay_out(&measure);
+    assert_int_equal(iml_arena_open(&arena, &measure.plan, &error), IML_OK);
+    for (int round = 0; round < 2; round++) {
+        const struct taken taken = lay_out(&arena);
+        assert_false(is_forbidden(taken.first + 11));
+        assert_false(is_forbidden(taken.second + 64));
+        assert_false(is_forbidden(taken.third + 63));
+        assert_int_equal(is_forbidden(taken.first + 12), RED_ZONE > 0);
+        assert_int_equal(is_forbidden(taken.first + 127), RED_ZONE > 0);
+        assert_int_equal(is_forbidden(taken.second + 65), RED_ZONE > 0);
+        assert_int_equal(is_forbidden(taken.third + 64), RED_ZONE > 0);
+        iml_arena_reset(&arena, 0xA5);
+        assert_int_equal(arena.plan.total_bytes, 0);
+        for (size_t i = 0; i < measure.plan.total_bytes; i++)
+            assert_int_equal(taken.first[i], 0xA5);
+    }
     iml_arena_close(&arena);
 }
 
@@ -81,8 +126,10 @@ static void test_overflow(void **state)
 }
 
 /* The sanitizers end the process at an allocation that they find too large, unless asked. */
+#if !defined(__SANITIZE_ADDRESS__)        /* else its header declares it */
 const char *__asan_default_options(void); /* NOLINT(bugprone-reserved-identifier): its name */
-const char *__asan_default_options(void)  /* NOLINT(bugprone-reserved-identifier) */
+#endif
+const char *__asan_default_options(void) /* NOLINT(bugprone-reserved-identifier) */
 {
     return "allocator_may_return_null=1";
 }
@@ -108,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan_is_what_is_taken),
+        cmocka_unit_test(test_slices_are_apart),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_no_memory),
     };
