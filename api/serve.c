@@ -188,18 +188,6 @@ static bool body_is_fit(struct imld_request *request, struct imld_answer *answer
     return is_fit;
 }
 
-/* What the handler took is not the client's fault: the answer has times of its own. */
-static void give_time_to_answer(struct imld_request *request)
-{
-    const struct imld_api_limits *limits = &request->api->limits;
-    imld_connections_extend(&request->api->connections, request->record,
-                            limits->request_seconds * 1000LL);
-    /* the library's idle time begins anew where there was none before */
-    (void)MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-    (void)MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT,
-                                    limits->idle_seconds);
-}
-
 /* Runs the handler, again and again while what it waits for has come already. */
 static enum MHD_Result run(struct imld_request *request)
 {
@@ -207,7 +195,9 @@ static enum MHD_Result run(struct imld_request *request)
     for (;;) {
         imld_connections_busy(&api->connections, request->record, true);
         struct imld_answer answer = request->next(api, request);
-        if (!answer.is_pending) give_time_to_answer(request);
+        if (!answer.is_pending) /* what the handler took is not the client's fault */
+            imld_connections_extend(&api->connections, request->record,
+                                    api->limits.request_seconds * 1000LL);
         imld_connections_busy(&api->connections, request->record, false);
         if (!answer.is_pending) return send_answer(request, answer);
         if (imld_pending_suspend(api->pending, request)) return MHD_YES;

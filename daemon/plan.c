@@ -353,7 +353,7 @@ static const struct binding bindings[] = {
     {"/resources/threads",                 read_unsigned,       AT(threads), NULL},
 };
 
-#define ROWS(table) table, sizeof table / sizeof table[0]
+#define ROWS(table) (table), sizeof(table) / sizeof((table)[0])
 static const struct section {
     const char *pointer;
     const struct binding *table;

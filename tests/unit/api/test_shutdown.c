@@ -75,7 +75,7 @@ static void test_commits_under_way_end_well(void **state)
     enum { CLIENTS = 16 };
     int fds[CLIENTS];
     world_open(&world, NULL);
-    for (size_t i = 0; i < CLIENTS; i++) fds[i] = say_job(&world);
+    for (size_t i = 0; i < CLIENTS; i++) fds[i] = say_job(&world, "");
     world_stop_api(&world, 3);
     int64_t acknowledged = 0;
     for (size_t i = 0; i < CLIENTS; i++) {
@@ -112,7 +112,7 @@ static void test_a_writer_that_is_held_up(void **state)
     struct reply reply;
     world_open(&world, NULL);
     hold_writer(&world);
-    const int fd = say_job(&world);
+    const int fd = say_job(&world, "");
     await_write(&world);
     check_serves(&world); /* no thread is held */
     world_stop_api(&world, 1);

@@ -282,14 +282,15 @@ void let_writer_go(struct world *world)
     (void)pthread_barrier_destroy(&world->barrier);
 }
 
-int say_job(const struct world *world)
+int say_job(const struct world *world, const char *query)
 {
     const int fd = client_unix(world->socket);
     char head[512];
-    (void)snprintf(head, sizeof head,
-                   "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                   "Content-Length: %zu\r\n\r\n%s",
-                   strlen(small_job), small_job);
+    (void)snprintf(
+        head, sizeof head,
+        "POST /v1/jobs%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: %zu\r\n\r\n%s",
+        query, strlen(small_job), small_job);
     client_say(fd, head);
     return fd;
 }
