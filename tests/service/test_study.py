@@ -1,5 +1,6 @@
 """test_study.py: scripts/study: expansion, what a server lacks, numbers against textbook values; then
 the script against the real daemon: same jobs when run again, failures, its own daemon and resumption."""
+import collections
 import copy
 import csv
 import glob
@@ -19,7 +20,8 @@ from harness import SOURCE, Case, Client, binary, clean_environment, limit, main
 
 SCRIPT = os.path.join(SOURCE, "scripts", "study")
 sys.path.insert(0, os.path.join(SOURCE, "scripts", "lib"))
-from study import figures, needs, plan, record, report, run, sets as study_sets, summary  # noqa: E402
+from study.client import Refused  # noqa: E402
+from study import figures, needs, plan, record, report, rules, run, sets as study_sets, summary  # noqa: E402
 
 IMAGES = "/usr/share/datasets/fashion-mnist"
 SHIPPED = sorted(glob.glob(os.path.join(SOURCE, "studies", "*.json")))
@@ -475,6 +477,22 @@ class ScriptTest(Case):
         self.assertEqual(strip(self.table()), strip(first))
         self.assertEqual(len(record.Record(kept[1]).runs), 4)
         daemon.stop()
+
+    def test_rules_are_not_asked_of_another_servers_jobs(self):
+        class Server:
+            def get(self, path):
+                if path.endswith("j0000003"):
+                    raise Refused(404, None, "there is no job")
+                return {"tags": ["tiny", "key-mine" if path.endswith("j0000001") else "key-other"]}
+
+            def request(self, method, path, body):
+                return {"step": 10, "numbers": {}}
+        Row, Cell = collections.namedtuple("Row", "job cell is_complete"), collections.namedtuple("Cell", "key title")
+        rows = [Row({"id": f"j000000{n}"}, Cell("mine", ""), n < 4) for n in (1, 2, 3, 4)]
+        said = []
+        asked = rules.ask(Server(), study(rules={"budget": {"rule": "budget", "steps": 5}}), rows, said.append)
+        self.assertEqual([verdict.row.job["id"] for verdict in asked], ["j0000001"])
+        self.assertIn("asked of 1 runs", said[0])
 
     def test_a_record_that_is_not_whole_is_refused_by_name(self):
         folder = os.path.join(self.folder, "record")

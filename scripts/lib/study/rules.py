@@ -5,6 +5,7 @@ import json
 
 from . import report
 from .client import Refused
+from .plan import KEY_TAG
 
 
 class Verdict:
@@ -15,17 +16,26 @@ class Verdict:
         self.step, self.numbers = answer["step"], answer["numbers"]
 
 
+def is_here(api, row):
+    """Whether the server's job of that id is this one: a run kept in a record was another daemon's, perhaps."""
+    try:
+        return KEY_TAG + row.cell.key in api.get(f"/v1/jobs/{row.job['id']}")["tags"]
+    except Refused:
+        return False
+
+
 def ask(api, study, rows, say):
     """Verdicts of all rules of the study on all completed jobs that the server has."""
     found = []
+    here = [row for row in rows if row.is_complete and is_here(api, row)]
+    if len(here) < sum(row.is_complete for row in rows):
+        say(f"rules are asked of {len(here)} runs: the others are kept from another server")
     for label, rule in study.rules.items():
-        for row in rows:
-            if not row.is_complete:
-                continue
+        for row in here:
             path = f"/v1/jobs/{row.job['id']}/early_stopping/backtest"
             try:
                 found.append(Verdict(row, label, api.request("POST", path, {"early_stopping": [rule]})))
-            except Refused as fault:  # a run kept in a record, an older server
+            except Refused as fault:  # an older server
                 say(f"rule {label}, {row.cell.title}: not asked: {fault}")
     return found
 
