@@ -277,6 +277,15 @@ static void check_synthetic(const struct across *a)
                    "measured");
 }
 
+/* FIXMATCH 2.1 */
+static void check_depth(const struct across *a)
+{
+    double depth = 0;
+    if (!number_at(a->spec, "/model/depth", &depth) || ((int)depth - 4) % 6 == 0) return;
+    imld_problems_add(a->problems, "/model/depth",
+                      "found %.0f; the depth of a wrn is 6n + 4: 10, 16, 22, 28, … 58", depth);
+}
+
 static void check_budgets(const struct across *a)
 {
     const json_t *const rules = json_object_get(a->spec, "early_stopping");
@@ -294,7 +303,7 @@ static void check_budgets(const struct across *a)
 static void (*const rules[])(const struct across *) = {
     check_images,   check_batches, check_threads,    check_priority, check_nesterov,
     check_clamp,    check_solver,  check_until,      check_budgets,  check_synthetic,
-    check_compared, check_report,  check_unmeasured,
+    check_compared, check_report,  check_unmeasured, check_depth,
 };
 
 void imld_across_check(const json_t *spec, const struct imld_resolve_context *context,

@@ -80,6 +80,7 @@ static const struct bad table[] = {
     /* the model */
     {IML("\"model\":{\"kind\":\"cnn\"}"), "/model/kind", "one of mlp, cnn_small, resnet18, wrn"},
     {IML("\"model\":{\"kind\":\"wrn\",\"depth\":9}"), "/model/depth", "10 to 58"},
+    {IML("\"model\":{\"kind\":\"wrn\",\"depth\":20}"), "/model/depth", "6n + 4"},
     {IML("\"model\":{\"kind\":\"wrn\",\"hidden\":[3]}"), "/model/hidden", "needs mlp in /model/kind"},
     {IML("\"model\":{\"kind\":\"cnn_small\",\"depth\":28}"), "/model/depth", "needs wrn in /model/kind"},
     {IML("\"model\":{\"convolution\":\"direct\"}"), "/model/convolution", "needs cnn_small|resnet18|wrn in /model/kind"},
