@@ -8,8 +8,8 @@
 #include "tests/unit/check.h"
 #include "tests/unit/engine/report_case.h"
 
-/* Sanitizers see plain loops only, which take fifty times as long. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* Sanitizers and double have plain loops only, which take fifty times as long. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(IML_REAL_DOUBLE)
 enum { NETS = 1, ROWS = 3 };
 #else
 /* Two tiles. Of fewer rows the last means of resnet18 are over so few numbers that float is 2e-5
