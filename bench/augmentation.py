@@ -5,7 +5,7 @@ import contest
 from contest import Side
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHAPES = ((3, 32, 32), (1, 28, 28))
+SHAPES = (("3-32-32", (3, 32, 32)), ("1-28-28", (1, 28, 28)))  # name, channels, height, width
 QUANTITIES = ("weak", "strong")
 IMAGES = 500  # of one repetition, on both sides
 
@@ -35,9 +35,9 @@ def measure(build, shape, is_quick):
     }
 
 
-def run(build, is_quick):
+def run(build, is_quick, only):
     """Yields one result a shape."""
-    for shape in SHAPES:
+    for _, shape in contest.chosen(SHAPES, only):
         yield measure(build, shape, is_quick)
 
 

@@ -21,6 +21,14 @@ class Failure(Exception):
     """A side ended, or answered what can't be compared."""
 
 
+def chosen(rows, only):
+    """The rows of a contest's table that a user asked for, by their names."""
+    found = [row for row in rows if not only or row[0] in only]
+    if len(found) < len(set(only)):
+        raise Failure(f"--only: there are {', '.join(row[0] for row in rows)}")
+    return found
+
+
 class Side:
     """One process of the contest."""
 

@@ -164,9 +164,9 @@ def result(net, batch, threads, stages, found):
     }
 
 
-def run(build, is_quick):
+def run(build, is_quick, only):
     """Yields one result a (net, threads)."""
-    for net, batch, labeled in NETS:
+    for net, batch, labeled in contest.chosen(NETS, only):
         with tempfile.TemporaryDirectory() as folder:
             stages = {"gradient": Stage(build, net, batch, batch, "gradient", folder, is_quick)}
             stages["fixmatch"] = Stage(build, net, labeled * ROWS_A_LABEL, labeled, "fixmatch",

@@ -217,10 +217,10 @@ def rounded(value):
     return float(f"{value:.4g}")
 
 
-def run(build, is_quick):
+def run(build, is_quick, only):
     """Yields one result a (net, threads)."""
     effort = Effort(is_quick)
-    for net, batch in NETS:
+    for net, batch in contest.chosen(NETS, only):
         with tempfile.TemporaryDirectory() as folder:
             problem = os.path.join(folder, "problem")
             sides = Contest(build, net, batch, problem)

@@ -1,5 +1,6 @@
 /* lanes.h: eight numbers that are computed on at once, for files that are compiled for AVX2 and FMA
- * (of double: two registers). Loads and stores need no alignment. */
+ * (of double: two registers); without, they are more registers, and a product is rounded before its
+ * sum. Loads and stores need no alignment. */
 #ifndef IMLD_ENGINE_NET_LANES_H
 #define IMLD_ENGINE_NET_LANES_H
 
