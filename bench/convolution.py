@@ -86,8 +86,7 @@ class Stage:
                     for side in (*self.engines.values(), peer):
                         if side is not peer or quantity in PEERS[self.mode]:
                             side.turn(quantity, repetitions)
-            self.samples[name] = (peer.threads, {quantity: contest.median(peer, quantity)
-                                                 for quantity in PEERS[self.mode]})
+            self.samples[name] = (peer.threads, peer.samples)
         finally:
             peer.close()
 
@@ -105,16 +104,18 @@ class Stage:
         return contest.median(self.engines[threads], quantity)
 
     def best_peer(self, threads, quantity):
-        """(setting, median) of the fastest peer of up to that many threads."""
-        found = [(name, medians[quantity]) for name, (most, medians) in self.samples.items()
-                 if most <= threads]
+        """(setting, median) of the fastest peer of up to that many threads; by the rule for that many,
+        since processor time on one side and waiting on the other would be no ratio."""
+        found = [(name, contest.Median(samples[quantity], threads))
+                 for name, (most, samples) in self.samples.items() if most <= threads]
         return min(found, key=lambda pair: pair[1].seconds)
 
     def versus(self, threads, quantity):
         return self.best_peer(threads, quantity)[1].seconds / self.own(threads, quantity).seconds
 
     def speedup(self, quantity):
-        return self.own(1, quantity).seconds / self.own(2, quantity).seconds
+        one = contest.Median(self.engines[1].samples[quantity], 2)
+        return one.seconds / self.own(2, quantity).seconds
 
 
 def measure_errors(build, net, batch, folder):
