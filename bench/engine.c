@@ -247,7 +247,7 @@ static void write_problem(const struct bench *self, const char *path)
 static void draw_problem(struct bench *self)
 {
     iml_net_initialize(self->net, SEED, self->theta);
-    iml_knowledge_initialize(&self->knowledge);
+    iml_knowledge_initialize(&self->knowledge, 1);
     draw_sample(self, &self->train, 1);
     draw_sample(self, &self->validation, 2);
     find_v(self);

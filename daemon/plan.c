@@ -183,6 +183,29 @@ static bool read_model_kind(const json_t *value, const struct binding *binding, 
     return *kind != NULL;
 }
 
+/* What weighs the pool is λ's knowledge; a head on features is a network that reads them. */
+static bool read_form(const json_t *value, const struct binding *binding, void *field)
+{
+    struct iml_trainer_options *options = field;
+    const char *const name = json_string_value(value);
+    (void)binding;
+    if (!name) return false;
+    const bool is_free = strcmp(name, "weights_per_example") == 0;
+    options->meta.knowledge.kind = iml_knowledge_kind_find(is_free ? name : "confidence");
+    if (strcmp(name, "shared") == 0) options->confidence.input = IML_WEIGHER_FEATURES;
+    return is_free || strcmp(name, "shared") == 0 || strcmp(name, "separate") == 0;
+}
+
+static bool read_weigher_hidden(const json_t *value, const struct binding *binding, void *field)
+{
+    struct iml_weigher_options *weigher = field;
+    weigher->hidden_count = json_array_size(value);
+    if (!json_is_array(value) || weigher->hidden_count > IML_HIDDEN_MAX) return false;
+    for (size_t i = 0; i < weigher->hidden_count; i++)
+        if (!read_size(json_array_get(value, i), binding, &weigher->hidden[i])) return false;
+    return true;
+}
+
 /* A bound is asked where it is there. */
 static bool read_bound(const json_t *value, const struct binding *binding, void *field)
 {
@@ -216,6 +239,13 @@ static const char *const curvature_batch_norms[] = {"batch", "running", NULL};
 static const char *const curvature_dropouts[] = {"off", "fixed", NULL};
 static const char *const preconditions[] = {"none", "l2", NULL};
 static const char *const on_failures[] = {"use", "identity", "skip", NULL};
+
+static const char *const weigher_inputs[] = {"image", "probabilities", "features", NULL};
+static const char *const weigher_outputs[] = {"two_sigmoid", "linear", "sigmoid", NULL};
+static const char *const weigher_normalize[] = {"none", "batch_mean", NULL};
+static const char *const weigher_starts[] = {"zero", "pretrained", NULL};
+static const char *const weigher_used[] = {"learned", "ones", "permuted", NULL};
+static const char *const validation_from[] = {"held_out", "labeled", NULL};
 
 /* Of what stands in several places; pointers from there. */
 #define AT_SOLVER(field) offsetof(struct iml_solver_options, field)
@@ -269,6 +299,17 @@ static const struct binding estimate_bindings[] = {
 /* clang-format off */
 static const struct binding bindings[] = {
     {"/algorithm",                         read_trainer_kind,   AT(kind), NULL},
+    {"/confidence/form",                   read_form,           0, NULL},
+    {"/confidence/input",                  read_choice,         AT(confidence.input), weigher_inputs},
+    {"/confidence/output",                 read_choice,         AT(confidence.output), weigher_outputs},
+    {"/confidence/normalize",              read_choice,         AT(confidence.normalize), weigher_normalize},
+    {"/confidence/last_layer",             read_choice,         AT(confidence.start), weigher_starts},
+    {"/confidence/weights",                read_choice,         AT(confidence.used), weigher_used},
+    {"/confidence/through_features",       read_bool,           AT(confidence.through_features), NULL},
+    {"/confidence/decay",                  read_double,         AT(confidence.decay), NULL},
+    {"/confidence/hidden",                 read_weigher_hidden, AT(confidence), NULL},
+    {"/confidence/activation",             read_choice,         AT(confidence.activation), activations},
+    {"/confidence/validation_from",        read_choice,         AT(meta.validation_from), validation_from},
     {"/consistency/ratio",                 read_size,           AT(consistency.ratio), NULL},
     {"/consistency/threshold",             read_double,         AT(consistency.threshold), NULL},
     {"/consistency/weight",                read_double,         AT(consistency.weight), NULL},
@@ -378,7 +419,8 @@ static bool is_resolved(const struct iml_trainer_options *options)
     if (!options->kind || !options->data.set || !options->threads) return false;
     if (options->kind == iml_trainer_kind_find("verify")) return meta->curvature_batch > 0;
     if (options->kind == iml_trainer_kind_find("compare")) return options->compare.count > 0;
-    const bool needs_meta = options->kind == iml_trainer_kind_find("iml");
+    const bool needs_meta = options->kind == iml_trainer_kind_find("iml") ||
+                            options->kind == iml_trainer_kind_find("confidence");
     return options->inner.optimizer.kind &&
            (!needs_meta || (meta->knowledge.kind && meta->optimizer.kind && meta->solver.kind));
 }

@@ -42,9 +42,15 @@ static uint64_t curvature_batch(const struct imld_facts *facts)
     return least(facts->is_of_images ? 128 : 500, facts->train);
 }
 
+/* On all 480 rows of a default step, a deep net's would take gigabytes (FIXMATCH 6.1). */
+static uint64_t curvature_rows(const struct imld_facts *facts)
+{
+    return facts->is_deep ? least(128, facts->step_rows) : facts->step_rows;
+}
+
 static uint64_t validation_batch(const struct imld_facts *facts)
 {
-    return least(500, facts->validation);
+    return least(500, facts->measured);
 }
 
 static double batch_norm_epsilon(const struct imld_facts *facts)
@@ -97,6 +103,9 @@ static const struct function functions[] = {
     {"@coefficient", NULL, NULL, coefficient, "meta.knowledge.initial; 0 where there is no λ"},
     {"@curvature_batch", curvature_batch, NULL, NULL,
      "500, of a net of images 128, or data.train if that is less"},
+    {"@curvature_rows", curvature_rows, NULL, NULL,
+     "those of a training step, inner.batch × (1 + 2 consistency.ratio); of a wrn or resnet18 128 "
+     "at most"},
     {"@flip", NULL, flip, NULL, "true for cifar10 and fashion-mnist, else false"},
     {"@hidden", NULL, hidden, NULL, "[128, 128]; [] where data.set is synthetic"},
     {"@inner_batch", inner_batch, NULL, NULL, "128, or data.train if that is less"},
@@ -104,7 +113,9 @@ static const struct function functions[] = {
     {"@test", test, NULL, NULL, "all images of the test split"},
     {"@train", train, NULL, NULL, "all images of the train split that validation leaves"},
     {"@validation", validation, NULL, NULL, "500, or half of the train split if that is less"},
-    {"@validation_batch", validation_batch, NULL, NULL, "500, or data.validation if that is less"},
+    {"@validation_batch", validation_batch, NULL, NULL,
+     "500, or data.validation if that is less; data.labels where confidence.validation_from is "
+     "labeled"},
 };
 
 static const struct function *find(const char *name)

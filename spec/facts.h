@@ -18,6 +18,9 @@ struct imld_facts {
     bool is_synthetic;                  /* rows of numbers, no classes */
     double coefficient;                 /* e^λ at the start; 0: the job has no λ */
     bool is_of_images;                  /* the net is one of FIXMATCH §2 */
+    bool is_deep;                       /* it is a wrn or a resnet18 */
+    uint64_t step_rows;                 /* of a training step with a pool */
+    uint64_t measured;                  /* images that λ is learned from */
     uint64_t classes;                   /* that the task is about; IMLD_UNKNOWN: not known */
     bool is_symmetric;                  /* a mirrored image of the set is one of its class */
     bool is_unmeasured;                 /* validation images are trained on: none is measured */

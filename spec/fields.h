@@ -34,7 +34,10 @@ enum imld_algorithms {
     IMLD_COMPARE = 8,
     IMLD_FIXMATCH = 16,
     IMLD_BASELINE = 32, /* supervised with data.labels, which has fixmatch's defaults (DESIGN §4) */
-    IMLD_FEW_LABELS = IMLD_FIXMATCH | IMLD_BASELINE,
+    IMLD_CONFIDENCE = 64,
+    IMLD_POOLED = IMLD_FIXMATCH | IMLD_CONFIDENCE, /* with a pool of images without labels */
+    IMLD_META = IMLD_IML | IMLD_CONFIDENCE,        /* with a λ that is learned */
+    IMLD_FEW_LABELS = IMLD_POOLED | IMLD_BASELINE,
     IMLD_TRAINING = IMLD_SUPERVISED | IMLD_IML | IMLD_FEW_LABELS,
     IMLD_REPORTS = IMLD_VERIFY | IMLD_COMPARE, /* on a checkpoint (MATH §5.7) */
     IMLD_ALL_LABELS = IMLD_SUPERVISED | IMLD_IML | IMLD_REPORTS,

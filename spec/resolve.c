@@ -18,6 +18,8 @@
 #include "spec/synthetic.h"
 #include "spec/value.h"
 
+enum { DEFAULT_BATCH = 32, DEFAULT_RATIO = 7 }; /* of jobs with few labels */
+
 struct resolver {
     unsigned algorithms; /* the job's; all, where the document does not say it rightly */
     bool has_origin;     /* `from` is there: data and model are another job's */
@@ -353,6 +355,24 @@ static bool look_at_set(struct resolver *resolver, const json_t *document,
     return is_known;
 }
 
+/* What the defaults of an update of λ are made of; each as given, else as its row says. */
+static void look_at_update(struct resolver *resolver, const json_t *document)
+{
+    struct imld_facts *const facts = &resolver->facts;
+    const char *const model = json_string_value(imld_json_at(document, "/model/kind"));
+    const char *const from =
+        json_string_value(imld_json_at(document, "/confidence/validation_from"));
+    const uint64_t batch = count_at(document, "/inner/batch");
+    const uint64_t ratio = count_at(document, "/consistency/ratio");
+    const uint64_t labels = count_at(document, "/data/labels");
+    facts->is_deep = model && (strcmp(model, "wrn") == 0 || strcmp(model, "resnet18") == 0);
+    facts->step_rows = (batch == IMLD_UNKNOWN ? DEFAULT_BATCH : batch) *
+                       (1 + 2 * (ratio == IMLD_UNKNOWN ? DEFAULT_RATIO : ratio));
+    facts->measured = facts->validation;
+    if (resolver->algorithms == IMLD_CONFIDENCE && from && strcmp(from, "labeled") == 0)
+        facts->measured = labels == IMLD_UNKNOWN ? imld_facts_value("@labels", facts) : labels;
+}
+
 static json_t *unless_problems(json_t *spec, const struct resolver *resolver)
 {
     if (resolver->has_failed) imld_problems_add(resolver->problems, "", "no memory to resolve it");
@@ -370,6 +390,7 @@ static json_t *resolve_document(const json_t *document, const struct imld_resolv
     if (algorithm) resolver.algorithms = algorithm;
     struct imld_set_view view = {0};
     const bool is_known = look_at_set(&resolver, document, context, &view);
+    look_at_update(&resolver, document);
     struct imld_level top;
     imld_level_init(&top, document, "", "");
     json_t *const spec = resolve_level(&resolver, &top);

@@ -6,5 +6,7 @@
 
 extern const struct iml_knowledge_kind iml_l2_per_parameter;
 extern const struct iml_knowledge_kind iml_l2_per_layer;
+extern const struct iml_knowledge_kind iml_confidence_network;
+extern const struct iml_knowledge_kind iml_weights_per_example;
 
 #endif

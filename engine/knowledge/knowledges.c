@@ -12,6 +12,8 @@
 const struct iml_knowledge_kind *const iml_knowledge_kinds[] = {
     &iml_l2_per_parameter,
     &iml_l2_per_layer,
+    &iml_confidence_network,
+    &iml_weights_per_example,
     NULL,
 };
 
@@ -27,14 +29,20 @@ void iml_knowledge_layout(struct iml_knowledge *self, const struct iml_knowledge
                           const struct iml_net *net, struct iml_arena *arena)
 {
     assert(options->kind && options->clamp_low <= options->clamp_high);
-    *self =
-        (struct iml_knowledge){.options = *options, .net = net, .size = options->kind->size(net)};
+    *self = (struct iml_knowledge){.options = *options, .net = net};
+    self->size = options->kind->size(self);
     self->lambda = iml_arena_take(arena, self->size, sizeof *self->lambda);
+    if (options->kind->layout) options->kind->layout(self, arena);
+    if (options->kind->weighs) return;
     self->diagonal = iml_arena_take(arena, iml_net_parameters(net), sizeof *self->diagonal);
 }
 
-void iml_knowledge_initialize(struct iml_knowledge *self)
+void iml_knowledge_initialize(struct iml_knowledge *self, uint32_t seed)
 {
+    if (self->options.kind->initialize) {
+        self->options.kind->initialize(self, seed);
+        return;
+    }
     assert(self->options.initial > 0);
     const iml_real lambda = (iml_real)log(self->options.initial);
     for (size_t m = 0; m < self->size; m++) self->lambda[m] = lambda;
@@ -43,11 +51,12 @@ void iml_knowledge_initialize(struct iml_knowledge *self)
 
 void iml_knowledge_refresh(struct iml_knowledge *self)
 {
-    self->options.kind->refresh(self);
+    if (self->options.kind->refresh) self->options.kind->refresh(self);
 }
 
 void iml_knowledge_clamp(struct iml_knowledge *self)
 {
+    if (self->options.kind->weighs) return; /* it has bounds of its own, or none */
     const double low = log(self->options.clamp_low), high = log(self->options.clamp_high);
     if (isinf(low) && isinf(high)) return;
     for (size_t m = 0; m < self->size; m++) {

@@ -5,6 +5,11 @@
 #include "engine/core/vector.h"
 #include "engine/knowledge/kinds.h"
 
+static size_t size(const struct iml_knowledge *self)
+{
+    return iml_net_layer_count(self->net);
+}
+
 static void refresh(const struct iml_knowledge *self)
 {
     for (size_t b = 0; b < iml_net_block_count(self->net); b++) {
@@ -52,7 +57,7 @@ static enum iml_code register_items(const struct iml_knowledge *self, struct iml
 const struct iml_knowledge_kind iml_l2_per_layer = {
     .name = "l2_per_layer",
     .is_theta_shaped = false,
-    .size = iml_net_layer_count,
+    .size = size,
     .refresh = refresh,
     .mean = mean,
     .pull = pull,

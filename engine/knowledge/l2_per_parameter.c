@@ -3,6 +3,11 @@
 #include "engine/core/exponential.h"
 #include "engine/knowledge/kinds.h"
 
+static size_t size(const struct iml_knowledge *self)
+{
+    return iml_net_parameters(self->net);
+}
+
 static void refresh(const struct iml_knowledge *self)
 {
     iml_exponentials(self->size, self->lambda, self->diagonal);
@@ -38,7 +43,7 @@ static enum iml_code register_items(const struct iml_knowledge *self, struct iml
 const struct iml_knowledge_kind iml_l2_per_parameter = {
     .name = "l2_per_parameter",
     .is_theta_shaped = true,
-    .size = iml_net_parameters,
+    .size = size,
     .refresh = refresh,
     .mean = mean,
     .pull = pull,

@@ -54,7 +54,9 @@ static void cross_entropy_tangent_backward(const struct iml_loss_row *row, const
     double mean = 0; /* p·ż */
     for (size_t c = 0; c < row->outputs; c++) mean += (double)row->kept[c] * (double)z_dot[c];
     for (size_t c = 0; c < row->outputs; c++)
-        z_bar_dot[c] = (iml_real)(row->scale * (double)row->kept[c] * ((double)z_dot[c] - mean));
+        z_bar_dot[c] =
+            (iml_real)(row->scale * (double)row->kept[c] * ((double)z_dot[c] - mean) +
+                       row->scale_dot * ((double)row->kept[c] - iml_loss_target(row, c)));
 }
 
 const struct iml_loss_kind iml_cross_entropy = {

@@ -98,8 +98,8 @@ static void lay_out_edge(struct iml_evaluator *self, struct iml_arena *arena, si
 /* --- values alone ---
  *
  * Tiles run through the layers independently of each other, so a tile has the same place in an
- * array whatever edge is in it: edges of other widths share the array's stride. The last edge has
- * an array of its own, whose rows the loss reads one by one. */
+ * array whatever edge is in it: edges of other widths share the array's stride. The last edge
+ * and the features have arrays of their own, whose rows others read one by one. */
 
 enum { EDGES_MAX = IML_LAYERS_MAX + 1, NONE = EDGES_MAX };
 
@@ -153,8 +153,10 @@ static void share_arrays(const struct iml_net *net, struct sharing *sharing)
     for (size_t l = 0; l < net->layer_count; l++) {
         const struct iml_layer *layer = &net->layers[l];
         if (!shares_values(layer)) {
-            const bool is_last = l + 1 == owner_of(net, net->layer_count);
-            const size_t array = find_array(sharing, layer->out, is_last);
+            const size_t features = net->layers[net->layer_count - 1].input;
+            const bool is_own =
+                l + 1 == owner_of(net, net->layer_count) || l + 1 == owner_of(net, features);
+            const size_t array = find_array(sharing, layer->out, is_own);
             sharing->users[array] = l + 1;
             sharing->array_of[l + 1] = array;
         }
@@ -188,6 +190,11 @@ void iml_edges_lay_out(struct iml_evaluator *self, struct iml_arena *arena)
     if (self->use == IML_EVALUATOR_VALUES) {
         lay_out_values(self, arena);
         return;
+    }
+    if (self->use == IML_EVALUATOR_CHAINED) {
+        self->edges[0].tangent = take(self, arena, self->edges[0].width);
+        self->edges[0].adjoint = take(self, arena, self->edges[0].width);
+        self->edges[0].adjoint_tangent = take(self, arena, self->edges[0].width);
     }
     struct passings passings = {0};
     for (size_t l = 0; l < self->net->layer_count; l++) lay_out_edge(self, arena, l, &passings);

@@ -182,7 +182,7 @@ enum iml_code iml_evaluator_new_for(const struct iml_net *net, size_t rows,
     self->team = team;
     self->rows = rows;
     self->use = use;
-    self->wants_products = use == IML_EVALUATOR_PRODUCTS;
+    self->wants_products = use >= IML_EVALUATOR_PRODUCTS;
     self->is_measured_only = iml_arena_is_measuring(arena);
     self->tile_rows = iml_net_is_of_images(net) ? IMAGES : 0;
     assert((self->tile_rows == 0 && !self->wants_products) || !team || iml_team_size(team) <= 1 ||

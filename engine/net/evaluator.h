@@ -141,6 +141,12 @@ IML_MUST_USE enum iml_code iml_convolutions_lay_out(struct iml_evaluator *self,
                                                     struct iml_error *error);
 void iml_convolutions_free(struct iml_evaluator *self);
 
+/* What makes the batch's weights functions of θ; NULL: nothing. */
+static inline const struct iml_coupling *iml_coupling_of(const struct iml_batch *batch)
+{
+    return batch->chooser ? batch->chooser->coupling : NULL;
+}
+
 /* What a row of a tile does at the loss (loss_rows.c): first … first + rows − 1 of the batch. */
 struct iml_tile {
     const struct iml_pass *pass;

@@ -12,10 +12,12 @@
 struct iml_loss_row {
     size_t outputs;
     const iml_real *z;
-    const iml_real *targets; /* outputs; NULL: `label` */
-    uint32_t label;          /* t is 1 there and 0 elsewhere */
-    double scale;            /* wᵢ/N */
-    iml_real *kept;          /* outputs: what `value` leaves for the derivatives */
+    const iml_real *targets;     /* outputs; NULL: `label` */
+    uint32_t label;              /* t is 1 there and 0 elsewhere */
+    double scale;                /* wᵢ/N */
+    double scale_dot;            /* ẇᵢ/N of a product; 0: the weight is constant */
+    const iml_real *targets_dot; /* outputs: ṫ of a product; NULL: t is constant */
+    iml_real *kept;              /* outputs: what `value` leaves for the derivatives */
 };
 
 struct iml_loss_kind {
@@ -27,12 +29,12 @@ struct iml_loss_kind {
     void (*backward)(const struct iml_loss_row *row, iml_real *z_bar);
     /* ℓ̇ᵢ along ż, not scaled */
     double (*tangent)(const struct iml_loss_row *row, const iml_real *z_dot);
-    /* ż̄ᵢ, scaled by wᵢ/N */
+    /* ż̄ᵢ: the derivative of `backward` along ż, ẇ and ṫ */
     void (*tangent_backward)(const struct iml_loss_row *row, const iml_real *z_dot,
                              iml_real *z_bar_dot);
 };
 
-extern const struct iml_loss_kind iml_cross_entropy, iml_squared_error;
+extern const struct iml_loss_kind iml_cross_entropy, iml_squared_error, iml_inner_product;
 
 /* All kinds, ending with NULL: what the checker walks. */
 extern const struct iml_loss_kind *const iml_loss_kinds[];

@@ -9,12 +9,14 @@ static struct iml_loss_row loss_row(const struct iml_pass *pass, size_t row)
     const struct iml_batch *batch = pass->batch;
     const size_t outputs = self->net->options.outputs;
     const double weight = batch->weights ? (double)batch->weights[row] : 1;
+    const iml_real *targets_dot = batch->target_tangents;
     return (struct iml_loss_row){
         .outputs = outputs,
         .z = iml_edge_value(pass, self->net->layer_count) + row * outputs,
         .targets = batch->targets ? batch->targets + row * outputs : NULL,
         .label = batch->labels ? batch->labels[row] : 0,
         .scale = weight / batch->divisor,
+        .targets_dot = targets_dot ? targets_dot + row * outputs : NULL,
         .kept = self->kept + row * outputs,
     };
 }
@@ -86,9 +88,14 @@ void iml_loss_rows_tangent_backward(const struct iml_tile *tile)
     const struct iml_pass *pass = tile->pass;
     const struct iml_net *net = pass->evaluator->net;
     const struct iml_edge *z = &pass->evaluator->edges[net->layer_count];
+    const struct iml_coupling *coupling = iml_coupling_of(pass->batch);
     for (size_t r = tile->first; r < tile->first + tile->rows; r++) {
-        const struct iml_loss_row row = loss_row(pass, r);
-        net->loss->tangent_backward(&row, z->tangent + r * row.outputs,
-                                    z->adjoint_tangent + r * row.outputs);
+        struct iml_loss_row row = loss_row(pass, r);
+        const iml_real *z_dot = z->tangent + r * row.outputs;
+        if (coupling) {
+            row.scale_dot = (double)coupling->weight_tangents[r] / pass->batch->divisor;
+            coupling->loss_tangents[r] = (iml_real)net->loss->tangent(&row, z_dot);
+        }
+        net->loss->tangent_backward(&row, z_dot, z->adjoint_tangent + r * row.outputs);
     }
 }

@@ -3,7 +3,8 @@
 
 #include <assert.h>
 
-const struct iml_loss_kind *const iml_loss_kinds[] = {&iml_cross_entropy, &iml_squared_error, NULL};
+const struct iml_loss_kind *const iml_loss_kinds[] = {&iml_cross_entropy, &iml_squared_error,
+                                                      &iml_inner_product, NULL};
 
 const struct iml_loss_kind *iml_loss_kind_of(enum iml_loss id)
 {

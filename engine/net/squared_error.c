@@ -30,7 +30,8 @@ static void squared_error_tangent_backward(const struct iml_loss_row *row, const
                                            iml_real *z_bar_dot)
 {
     for (size_t c = 0; c < row->outputs; c++)
-        z_bar_dot[c] = (iml_real)(row->scale * (double)z_dot[c]);
+        z_bar_dot[c] =
+            (iml_real)(row->scale * (double)z_dot[c] + row->scale_dot * (double)row->kept[c]);
 }
 
 const struct iml_loss_kind iml_squared_error = {

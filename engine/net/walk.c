@@ -10,7 +10,10 @@
  *   stage 3:  batch norm down, linear down
  *
  * Of a batch with a chooser (imld/net.h) a stage ends before the loss, too: it sees all logits.
+ * With a coupling, one also ends where a way down has reached the features: what flows back to them
+ * from the weights is added there, on the caller's thread.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "engine/net/evaluator.h"
@@ -230,7 +233,8 @@ static void stage_task(void *context, size_t i, unsigned worker)
         tile.rows = left < stage->part_rows ? left : stage->part_rows;
         for (size_t step = stage->from; step < stage->to; step++)
             take_step(&tile, stage->way, step);
-        if (stage->to < length_of(pass, stage->way) && !is_loss(pass, stage->to))
+        if (stage->to < length_of(pass, stage->way) && !is_loss(pass, stage->to) &&
+            iml_needs_sums(pass, layer_of(pass, stage->to)))
             gather(&tile, stage->way, stage->to);
         tile.rows_before += tile.rows;
     }
@@ -238,11 +242,26 @@ static void stage_task(void *context, size_t i, unsigned worker)
 
 /* --- a whole way --- */
 
+/* Whether the weights are functions of θ in this way. */
+static bool is_coupled(const struct iml_pass *pass, const struct way *way)
+{
+    return way->goes_down && !way->is_on_tangents && iml_coupling_of(pass->batch);
+}
+
+/* Whether the way down has just left the last layer, which is linear, and what lies below it takes
+ * no means. */
+static bool is_at_features(const struct iml_pass *pass, size_t step)
+{
+    return step == pass->evaluator->net->layer_count + 2;
+}
+
 /* Whether something is to be done between all tiles' last step and this one. */
 static bool is_cut(const struct iml_pass *pass, const struct way *way, size_t step)
 {
-    if (is_loss(pass, step)) return way->up == IML_PHASE_FORWARD && pass->batch->chooser;
-    return iml_needs_sums(pass, layer_of(pass, step));
+    if (is_loss(pass, step))
+        return way->up == IML_PHASE_FORWARD ? pass->batch->chooser != NULL : is_coupled(pass, way);
+    return iml_needs_sums(pass, layer_of(pass, step)) ||
+           (is_at_features(pass, step) && is_coupled(pass, way));
 }
 
 /* The first such step from `step` on, or the way's length. */
@@ -253,13 +272,37 @@ static size_t next_cut(const struct iml_pass *pass, const struct way *way, size_
     return step;
 }
 
-/* On one thread, between two stages: the means that the step needs, or the choice before the loss.
- */
-static void between_stages(const struct iml_pass *pass, const struct way *way, size_t step)
+/* The choice before the loss, or the weights' tangents there. */
+static void before_loss(const struct iml_pass *pass, const struct way *way, size_t step)
 {
     const struct iml_chooser *chooser = pass->batch->chooser;
+    const struct iml_evaluator *self = pass->evaluator;
+    if (way->up == IML_PHASE_FORWARD)
+        chooser->choose(chooser->context, self, pass->batch->rows, iml_edge_value(pass, step));
+    else
+        chooser->coupling->tangent(chooser->context, self);
+}
+
+/* What flows back from the weights to the features. */
+static void join(const struct iml_pass *pass, const struct way *way)
+{
+    const struct iml_chooser *chooser = pass->batch->chooser;
+    if (way->up == IML_PHASE_FORWARD)
+        chooser->coupling->adjoint(chooser->context, pass->evaluator);
+    else
+        chooser->coupling->adjoint_tangent(chooser->context, pass->evaluator);
+}
+
+/* On one thread, between two stages: what the step waits for. */
+static void between_stages(const struct iml_pass *pass, const struct way *way, size_t step)
+{
     if (is_loss(pass, step)) {
-        chooser->choose(chooser->context, pass->batch->rows, iml_edge_value(pass, step));
+        before_loss(pass, way, step);
+        return;
+    }
+    if (is_at_features(pass, step) && is_coupled(pass, way)) {
+        assert(!iml_needs_sums(pass, layer_of(pass, step)));
+        join(pass, way);
         return;
     }
     const enum iml_phase phase = phase_of(pass, way, step), slot = slot_of(way, phase);

@@ -1,9 +1,10 @@
 /* consistency.h: pseudo labels and the mask of FIXMATCH 1.3, which rows weigh what in the loss of
- * 1.4, and the tallies behind the metrics of §5. */
+ * 1.4, with the weights of §6, and the tallies behind the metrics of §5. */
 #ifndef IMLD_ENGINE_TRAINER_CONSISTENCY_H
 #define IMLD_ENGINE_TRAINER_CONSISTENCY_H
 
 #include "engine/data/pool.h"
+#include "engine/knowledge/weigher.h"
 #include "imld/trainer.h"
 
 /* Of one batch, rows [α(x); α(u); 𝒜(u)]: `labeled` (B), then twice `unlabeled` (μB). What is
@@ -19,6 +20,16 @@ struct iml_consistency {
     double *confidences; /* unlabeled: max q */
     uint8_t *masks;      /* unlabeled: m */
     size_t correct;      /* labeled rows answered rightly */
+
+    /* with a knowledge that weighs; borrowed */
+    const struct iml_knowledge *knowledge;
+    const iml_real *images;       /* unlabeled × inputs: the weak views of the batch at hand */
+    const uint32_t *places;       /* unlabeled: of its images in the pool */
+    struct iml_stream shuffle;    /* what permuted weights are drawn from */
+    uint32_t *permutation;        /* unlabeled; of permuted weights */
+    struct iml_coupling coupling; /* where they depend on θ */
+    iml_real *weight_tangents, *loss_tangents; /* rows */
+    double *w_bar, *w_bar_dot;                 /* unlabeled: ∂L/∂wᵢ and its tangent */
 };
 
 /* Sums since the last evaluation; state. By origin: out of distribution 0, in distribution 1. */
@@ -30,13 +41,26 @@ struct iml_consistency_tally {
     double confidence, loss;
 };
 
-/* labels: borrowed, rows of the whole batch. */
+/* labels: borrowed, rows of the whole batch. unlabeled: images of the pool in it. */
 void iml_consistency_layout(struct iml_consistency *self,
                             const struct iml_consistency_options *options, size_t labeled,
-                            size_t outputs, uint32_t *labels, struct iml_arena *arena);
+                            size_t unlabeled, size_t outputs, uint32_t *labels,
+                            struct iml_arena *arena);
 
-/* The batch's labels, weights, divisor and chooser; its rows, inputs and mode stay. */
-void iml_consistency_ask(struct iml_consistency *self, struct iml_batch *batch);
+/* Its images are weighed from now on; knowledge is borrowed. */
+void iml_consistency_weigh(struct iml_consistency *self, const struct iml_knowledge *knowledge,
+                           struct iml_arena *arena);
+
+/* The batch's labels, weights, divisor and chooser; its rows, inputs and mode stay. With weights:
+ * inputs: of one row; places (unlabeled): of the pool's images; key: what this batch's permutation
+ * is drawn from. */
+struct iml_consistency_images {
+    size_t inputs;
+    const uint32_t *places;
+    uint32_t seed, key;
+};
+void iml_consistency_ask(struct iml_consistency *self, const struct iml_consistency_images *images,
+                         struct iml_batch *batch);
 
 /* (1/B) Σ ℓ of the labeled rows; the second sum of 1.4 without λ_u. */
 double iml_consistency_labeled_loss(const struct iml_consistency *self);

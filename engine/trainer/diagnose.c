@@ -31,7 +31,7 @@ static bool is_due(const struct iml_trainer *self, const struct iml_diagnostic *
 void iml_diagnose_layout(struct iml_trainer *self, struct iml_arena *arena)
 {
     const size_t parameters = iml_net_parameters(self->net);
-    size_t asked = 0, artifacts = 0;
+    size_t asked = 0, artifacts = iml_run_weighs(self) ? IML_WEIGHED_ARTIFACTS : 0;
     iml_arena_part(arena, "diagnostics");
     for (size_t i = 0; i < DIAGNOSTICS; i++) {
         if (every(self, diagnostics[i]) == 0) continue;

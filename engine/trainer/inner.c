@@ -50,7 +50,11 @@ static enum iml_code viewed_batch(struct iml_trainer *self, struct iml_batch *ba
                                 .inputs = self->maker.values,
                                 .labels = self->maker.labels,
                                 .divisor = (double)labeled};
-    if (unlabeled > 0) iml_consistency_ask(&self->consistency, batch);
+    const struct iml_consistency_images asked = {.inputs = self->maker.inputs,
+                                                 .places = pool_places,
+                                                 .seed = self->options.seed,
+                                                 .key = (uint32_t)step};
+    if (unlabeled > 0) iml_consistency_ask(&self->consistency, &asked, batch);
     return iml_views_make(&self->views, &self->maker, parts, unlabeled > 0 ? 3 : 1, error);
 }
 
@@ -109,13 +113,12 @@ enum iml_code iml_inner_step(struct iml_trainer *self, struct iml_error *error)
     struct iml_batch_result result;
     enum iml_code code = iml_inner_batch(self, &batch, error);
     if (code != IML_OK) return code;
-    const iml_real *diagonal = self->methods->is_meta ? self->knowledge.diagonal : self->decay;
     self->optimizer.options.learning_rate =
         iml_recipe_rate(&self->options.inner, self->state->step);
     iml_optimizer_begin_step(&self->optimizer);
     const struct iml_consumer mover = {move_part, self};
-    code = iml_gradient_consume(self->training, self->theta, &batch, diagonal, self->gradient,
-                                &mover, &result, error);
+    code = iml_gradient_consume(self->training, self->theta, &batch, iml_run_diagonal(self),
+                                self->gradient, &mover, &result, error);
     if (code != IML_OK) return code;
     if (self->statistics)
         iml_update_statistics(self->training, iml_recipe_momentum(self), self->statistics);

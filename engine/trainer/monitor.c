@@ -18,7 +18,7 @@ static enum iml_code find_gradient(struct iml_trainer *self, struct iml_sampler 
     const enum iml_code code = iml_batch_make(&self->maker, &self->train, rows, &batch, error);
     if (code != IML_OK) return code;
     batch.mode = *mode;
-    return iml_gradient(self->curvature, self->theta, &batch, self->knowledge.diagonal,
+    return iml_gradient(self->curvature, self->theta, &batch, iml_run_diagonal(self),
                         self->gradient, &result, error);
 }
 

@@ -106,6 +106,22 @@ static size_t curvature_rows(const struct iml_trainer *self)
     return larger(meta->curvature_batch, meta->validation_batch);
 }
 
+bool iml_run_weighs(const struct iml_trainer *self)
+{
+    const struct iml_knowledge_kind *kind = self->options.meta.knowledge.kind;
+    return self->methods->is_meta && kind->weighs;
+}
+
+bool iml_run_has_network(const struct iml_trainer *self)
+{
+    return self->weigher && self->weigher->net;
+}
+
+const iml_real *iml_run_diagonal(const struct iml_trainer *self)
+{
+    return self->knowledge.diagonal ? self->knowledge.diagonal : self->decay;
+}
+
 bool iml_run_keeps_q(const struct iml_trainer *self)
 {
     return self->methods->is_meta && self->options.inner.until.remaining_ratio > 0;
@@ -118,11 +134,16 @@ static void lay_out_meta(struct iml_trainer *self)
     const size_t parameters = iml_net_parameters(self->net), train = self->counts.train_total;
     const uint32_t seed = self->options.seed;
     iml_arena_part(arena, "knowledge");
-    iml_knowledge_layout(&self->knowledge, &meta->knowledge, self->net, arena);
+    struct iml_knowledge_options options = meta->knowledge;
+    options.weigher = self->weigher;
+    iml_knowledge_layout(&self->knowledge, &options, self->net, arena);
     self->hypergradient = iml_arena_take(arena, self->knowledge.size, sizeof *self->hypergradient);
     self->lambda_change = iml_arena_take(arena, self->knowledge.size, sizeof *self->lambda_change);
     self->previous = iml_arena_take(arena, self->knowledge.size, sizeof *self->previous);
-    iml_optimizer_layout(&self->meta_optimizer, &meta->optimizer, self->knowledge.size, arena);
+    if (options.kind->move)
+        self->meta_optimizer = (struct iml_optimizer){.options = meta->optimizer};
+    else
+        iml_optimizer_layout(&self->meta_optimizer, &meta->optimizer, self->knowledge.size, arena);
     if (!iml_run_keeps_q(self)) iml_arena_part(arena, "solver"); /* else a checkpoint holds it */
     self->q = iml_arena_take(arena, parameters, sizeof *self->q);
     self->v_part = meta->validation_batch > curvature_rows(self)
@@ -133,7 +154,7 @@ static void lay_out_meta(struct iml_trainer *self)
     self->v = iml_arena_take(arena, parameters, sizeof *self->v);
     iml_arena_part(arena, "samplers");
     iml_sampler_layout(&self->validation_order, seed, IML_PURPOSE_VALIDATION_ORDER,
-                       self->counts.validation_total, arena);
+                       iml_run_validation(self)->count, arena);
     iml_sampler_layout(&self->curvature_order, seed, IML_PURPOSE_CURVATURE_ORDER, train, arena);
     iml_sampler_layout(&self->monitor_order, seed, IML_PURPOSE_EVALUATION, train, arena);
 }
@@ -157,8 +178,7 @@ static void lay_out_report(struct iml_trainer *self)
                        self->counts.train_total, arena);
 }
 
-/* Rows of a training batch: B, or with a pool B(1 + 2μ). */
-static size_t training_rows(const struct iml_trainer *self)
+size_t iml_run_training_rows(const struct iml_trainer *self)
 {
     const size_t batch = self->options.inner.batch;
     return self->methods->has_pool ? batch * (1 + 2 * self->options.consistency.ratio) : batch;
@@ -185,6 +205,7 @@ static void lay_out_recipe(struct iml_trainer *self)
     if (!self->methods->has_pool) return;
     iml_arena_part(arena, "batches");
     iml_consistency_layout(&self->consistency, &self->options.consistency, inner->batch,
+                           inner->batch * self->options.consistency.ratio,
                            iml_net_outputs(self->net), self->maker.labels, arena);
     iml_arena_part(arena, "samplers");
     iml_sampler_layout(&self->pool_order, self->options.seed, IML_PURPOSE_ORDER_POOL,
@@ -212,7 +233,7 @@ static void lay_out_training(struct iml_trainer *self)
     iml_arena_part(arena, "batches");
     const bool has_meta_batches = self->methods->is_meta || self->methods->is_report;
     const size_t meta_rows = larger(curvature_rows(self), self->options.meta.validation_batch);
-    const size_t rows = larger(training_rows(self),
+    const size_t rows = larger(iml_run_training_rows(self),
                                larger(evaluation_rows(self), has_meta_batches ? meta_rows : 1));
     iml_batch_maker_layout(&self->maker, rows, iml_net_inputs(self->net), arena);
     if (iml_run_is_synthetic(self)) iml_batch_maker_layout_values(&self->maker, arena);
@@ -228,7 +249,7 @@ static enum iml_code lay_out_evaluators(struct iml_trainer *self, struct iml_err
     iml_arena_part(arena, "activations");
     enum iml_code code = IML_OK;
     if (!self->methods->is_report)
-        code = iml_evaluator_new(self->net, training_rows(self), false, self->team, arena,
+        code = iml_evaluator_new(self->net, iml_run_training_rows(self), false, self->team, arena,
                                  &self->training, error);
     if (code == IML_OK && !self->methods->is_report)
         code = iml_evaluator_new_for(self->net, self->evaluation_rows, IML_EVALUATOR_VALUES,

@@ -13,6 +13,7 @@
 #include "engine/trainer/images.h"
 #include "engine/trainer/metrics.h"
 #include "engine/trainer/views.h"
+#include "engine/trainer/weighed.h"
 
 /* Test accuracies of the last evaluations, a ring: FIXMATCH 1.13. */
 enum { IML_ACCURACIES_MAX = 20 };
@@ -24,7 +25,7 @@ struct iml_accuracies {
 /* All scalars that must survive a restart; state.c registers each of them. */
 struct iml_state {
     uint64_t step, update;
-    uint64_t steps_left; /* iml: inner steps before the next update */
+    uint64_t steps_left; /* with λ: inner steps before the next update */
     uint64_t is_warm;    /* iml: the warm-up is over */
     uint64_t is_evaluation_due;
     uint64_t seen_steps, seen_correct; /* since the last evaluation: steps, right answers, Σ loss */
@@ -41,6 +42,7 @@ struct iml_state {
     double gradient_norm; /* of the last step before the evaluation that is due */
     struct iml_accuracies test_accuracies;
     struct iml_consistency_tally tally; /* with a pool */
+    uint64_t is_ready; /* confidence: C's statistics and its fit to w = 1 have been made */
 };
 
 /* What a trainer does in its own way. */
@@ -50,6 +52,20 @@ struct iml_trainer_methods {
      * a knowledge; batches and buffers of v, q and curvature. Its evaluation is its own. */
     bool is_report;
     bool has_pool; /* learns from unlabeled images, too */
+    /* What is made once the net is there, before memory is planned; undone by close. NULL: nothing.
+     */
+    enum iml_code (*prepare)(struct iml_trainer *trainer, struct iml_error *error);
+    /* What must have been done before the first step or evaluation; called before each. */
+    enum iml_code (*begin)(struct iml_trainer *trainer, struct iml_error *error);
+    /* The batch that the training loss is linearized at, of that pass; NULL: training images. */
+    enum iml_code (*curvature_batch)(struct iml_trainer *trainer, uint32_t pass,
+                                     struct iml_batch *batch, struct iml_error *error);
+    /* An update has moved λ, or not: what follows from that; rows of it. */
+    enum iml_code (*after_update)(struct iml_trainer *trainer, struct iml_rows *rows,
+                                  struct iml_error *error);
+    /* Rows and artifacts of an evaluation beside the sets' own. */
+    enum iml_code (*tell)(struct iml_trainer *trainer, struct iml_rows *rows,
+                          struct iml_error *error);
     /* One step. */
     enum iml_code (*step)(struct iml_trainer *trainer, struct iml_rows *rows,
                           struct iml_error *error);
@@ -112,6 +128,13 @@ struct iml_trainer {
     size_t note_count;
     double inner_seconds; /* of inner steps since the last update; NaN: not known of all of them */
 
+    /* of confidence: how the pool is weighed, the batch that it is linearized at, and what is
+     * looked at at evaluations */
+    struct iml_weigher *weigher; /* owned */
+    struct iml_consistency curvature_consistency;
+    struct iml_sampler curvature_pool_order, weighed_order;
+    struct iml_weighed weighed;
+
     struct iml_verify *verify;   /* owned; of that kind */
     struct iml_compare *compare; /* owned; of that kind */
 
@@ -134,6 +157,13 @@ IML_MUST_USE enum iml_code iml_run_layout(struct iml_trainer *self, struct iml_e
 /* The work arena's half of it, for iml_trainer_poison. */
 IML_MUST_USE enum iml_code iml_run_layout_work(struct iml_trainer *self, struct iml_error *error);
 void iml_run_free_evaluators(struct iml_trainer *self);
+
+/* B(1 + 2μ) or B; whether λ's knowledge is one that weighs; the diagonal of the regularizer of θ,
+ * of λ or of a decay, NULL: none. */
+size_t iml_run_training_rows(const struct iml_trainer *self);
+bool iml_run_weighs(const struct iml_trainer *self);
+bool iml_run_has_network(const struct iml_trainer *self); /* of λ's own */
+const iml_real *iml_run_diagonal(const struct iml_trainer *self);
 
 /* The same net, a report's second one: described like `net`. */
 struct iml_net_options iml_run_net_options(const struct iml_trainer *self);
@@ -269,6 +299,25 @@ const struct iml_knowledge *iml_point_knowledge(const struct iml_trainer *self);
 IML_MUST_USE enum iml_code iml_point_check(const struct iml_trainer *self, const char *section,
                                            struct iml_error *error);
 
-extern const struct iml_trainer_kind iml_supervised, iml_iml, iml_fixmatch, iml_verify, iml_compare;
+/* update.c: the images that v is of; what keys the batches of the update at hand. */
+const struct iml_images *iml_run_validation(const struct iml_trainer *self);
+uint32_t iml_update_pass(const struct iml_trainer *self);
+
+/* weigh.c: confidence's own batches (FIXMATCH 6.1): rows [b; u; u] of a curvature batch of so many
+ * rows; that batch; what is made before the first step: C's statistics, its fit to w = 1; what
+ * follows from an update: C's statistics, and how far the weights have moved. */
+struct iml_curvature_share {
+    size_t labeled, unlabeled;
+};
+struct iml_curvature_share iml_weigh_share(const struct iml_trainer *self);
+IML_MUST_USE enum iml_code iml_weigh_curvature_batch(struct iml_trainer *self, uint32_t pass,
+                                                     struct iml_batch *batch,
+                                                     struct iml_error *error);
+IML_MUST_USE enum iml_code iml_weigh_begin(struct iml_trainer *self, struct iml_error *error);
+IML_MUST_USE enum iml_code iml_weigh_after_update(struct iml_trainer *self, struct iml_rows *rows,
+                                                  struct iml_error *error);
+
+extern const struct iml_trainer_kind iml_supervised, iml_iml, iml_fixmatch, iml_confidence,
+    iml_verify, iml_compare;
 
 #endif

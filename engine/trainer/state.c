@@ -14,7 +14,9 @@ enum scope {
     RELATIVE_RUNS /* a relative gradient norm ends a loop */,
     GATED_RUNS /* with a gate or a policy */,
     RECIPE_RUNS /* with few labels */,
-    POOL_RUNS /* with a pool */
+    POOL_RUNS /* with a pool */,
+    COUNTED_RUNS /* with a warm-up of its own */,
+    NETWORK_RUNS /* whose pool a network weighs */
 };
 
 struct scalar {
@@ -35,7 +37,7 @@ static const struct scalar scalars[] = {
     {"state/last_loss",         offsetof(struct iml_state, last_loss),         IML_ITEM_F64, ALL_RUNS},
     {"state/update",            offsetof(struct iml_state, update),            IML_ITEM_U64, META_RUNS},
     {"state/steps_left",        offsetof(struct iml_state, steps_left),        IML_ITEM_U64, META_RUNS},
-    {"state/is_warm",           offsetof(struct iml_state, is_warm),           IML_ITEM_U64, META_RUNS},
+    {"state/is_warm",           offsetof(struct iml_state, is_warm),           IML_ITEM_U64, COUNTED_RUNS},
     {"state/last_gain",         offsetof(struct iml_state, last_gain),         IML_ITEM_F64, META_RUNS},
     {"state/q_norms_seen",      offsetof(struct iml_state, q_norms.seen),      IML_ITEM_U64, META_RUNS},
     {"state/monitored_norm",    offsetof(struct iml_state, monitored_norm),    IML_ITEM_F64, RELATIVE_RUNS},
@@ -46,6 +48,7 @@ static const struct scalar scalars[] = {
     {"state/consistency/masked_correct", offsetof(struct iml_state, tally.masked_correct), IML_ITEM_U64, POOL_RUNS},
     {"state/consistency/confidence",     offsetof(struct iml_state, tally.confidence),     IML_ITEM_F64, POOL_RUNS},
     {"state/consistency/loss",           offsetof(struct iml_state, tally.loss),           IML_ITEM_F64, POOL_RUNS},
+    {"state/confidence/is_ready",   offsetof(struct iml_state, is_ready),              IML_ITEM_U64, NETWORK_RUNS},
     {"state/gate/failures",         offsetof(struct iml_state, gate.failures),         IML_ITEM_U64, GATED_RUNS},
     {"state/gate/skipped_in_a_row", offsetof(struct iml_state, gate.skipped_in_a_row), IML_ITEM_U64, GATED_RUNS},
     {"state/gate/norms_seen",       offsetof(struct iml_state, gate.norms.seen),       IML_ITEM_U64, GATED_RUNS},
@@ -68,7 +71,8 @@ void iml_state_initialize(struct iml_trainer *self)
     iml_recipe_derive(self);
     if (self->statistics) iml_net_initialize_statistics(self->net, self->statistics);
     if (self->methods->is_report) self->state->is_evaluation_due = 0; /* its end is evaluated */
-    if (iml_run_has_knowledge(self)) iml_knowledge_initialize(&self->knowledge);
+    if (iml_run_has_knowledge(self)) iml_knowledge_initialize(&self->knowledge, self->options.seed);
+    for (size_t i = 0; i < self->weighed.previous_count; i++) self->weighed.previous[i] = 1;
     if (!self->methods->is_meta) return;
     /* no direction: its cosine is not known */
     memset(self->previous, 0, self->knowledge.size * sizeof *self->previous);
@@ -89,6 +93,8 @@ static bool is_in_scope(const struct iml_trainer *self, enum scope scope)
     if (scope == POOL_RUNS) return self->methods->has_pool;
     if (!self->methods->is_meta) return false;
     if (scope == GATED_RUNS) return iml_run_has_gate(self);
+    if (scope == COUNTED_RUNS) return !self->methods->has_pool;
+    if (scope == NETWORK_RUNS) return iml_run_has_network(self);
     return scope == META_RUNS || is_relative(&inner->warmup_until) || is_relative(&inner->until);
 }
 
@@ -169,11 +175,14 @@ static enum iml_code register_meta(struct iml_trainer *self, struct iml_error *e
     struct iml_registry *registry = &self->registry;
     enum iml_code code = iml_knowledge_register(&self->knowledge, registry, error);
     const bool is_theta_shaped = self->knowledge.options.kind->is_theta_shaped;
-    if (code == IML_OK)
+    if (code == IML_OK && !self->knowledge.options.kind->move)
         code = iml_optimizer_register(&self->meta_optimizer, "optimizer/knowledge/",
                                       is_theta_shaped ? self->net : NULL, registry, error);
     if (code == IML_OK) code = iml_solver_register(&self->solver, self->net, registry, error);
     if (code == IML_OK) code = register_past(self, error);
+    if (code == IML_OK && iml_run_weighs(self))
+        code = register_list(self, "state/confidence/weights", IML_ITEM_F64,
+                             self->weighed.previous_count, self->weighed.previous, error);
     if (code == IML_OK) code = register_gate(self, error);
     if (code == IML_OK && iml_run_keeps_q(self))
         code = iml_net_register(self->net, registry, "state/q/", "", self->q, error);

@@ -10,7 +10,7 @@
 #include "engine/trainer/run.h"
 
 const struct iml_trainer_kind *const iml_trainer_kinds[] = {
-    &iml_supervised, &iml_iml, &iml_fixmatch, &iml_verify, &iml_compare, NULL};
+    &iml_supervised, &iml_iml, &iml_fixmatch, &iml_confidence, &iml_verify, &iml_compare, NULL};
 
 const struct iml_trainer_kind *iml_trainer_kind_find(const char *name)
 {
@@ -90,6 +90,7 @@ static enum iml_code prepare(const struct iml_trainer_options *options,
     const struct iml_net_options net = iml_run_net_options(self);
     code = iml_net_new(&net, &self->net, error);
     if (code != IML_OK) iml_error_where(error, "/model");
+    if (code == IML_OK && self->methods->prepare) code = self->methods->prepare(self, error);
     if (code != IML_OK || !self->methods->is_meta) return code;
     return check_solver(self, error);
 }
@@ -224,6 +225,7 @@ void iml_trainer_close(struct iml_trainer *trainer)
     iml_team_close(trainer->team);
     iml_registry_close(&trainer->registry);
     if (trainer->methods) iml_run_free_evaluators(trainer);
+    iml_weigher_free(trainer->weigher);
     iml_net_free(trainer->net);
     iml_arena_close(&trainer->work);
     iml_arena_close(&trainer->fixed);
@@ -237,7 +239,9 @@ enum iml_code iml_trainer_step(struct iml_trainer *trainer, struct iml_rows *row
     trainer->artifact_count = trainer->note_count = 0;
     if (trainer->methods->is_finished(trainer))
         return iml_error_set(error, IML_ERROR_CONFLICT, "the run has done all its steps");
-    return trainer->methods->step(trainer, rows, error);
+    const enum iml_code code =
+        trainer->methods->begin ? trainer->methods->begin(trainer, error) : IML_OK;
+    return code == IML_OK ? trainer->methods->step(trainer, rows, error) : code;
 }
 
 enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows *rows,
@@ -246,7 +250,8 @@ enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows 
     struct iml_state *state = trainer->state;
     rows->count = 0;
     trainer->artifact_count = trainer->note_count = 0;
-    enum iml_code code = IML_OK;
+    enum iml_code code = trainer->methods->begin ? trainer->methods->begin(trainer, error) : IML_OK;
+    if (code != IML_OK) return code;
     if (trainer->methods->evaluate) {
         trainer->methods->evaluate(trainer, rows);
         state->is_evaluation_due = 0;
@@ -262,6 +267,8 @@ enum iml_code iml_trainer_evaluate(struct iml_trainer *trainer, struct iml_rows 
         code = iml_evaluate_first_batch(trainer, rows, error);
     }
     if (code == IML_OK) code = iml_evaluate_sets(trainer, rows, error);
+    if (code == IML_OK && trainer->methods->tell)
+        code = trainer->methods->tell(trainer, rows, error);
     if (code != IML_OK) return code;
     iml_recipe_tell(trainer, rows);
     state->seen_steps = state->seen_correct = 0;
@@ -319,6 +326,8 @@ static void forget_orders(struct iml_trainer *self)
     iml_sampler_forget(&self->validation_order);
     iml_sampler_forget(&self->curvature_order);
     iml_sampler_forget(&self->monitor_order);
+    iml_sampler_forget(&self->curvature_pool_order);
+    iml_sampler_forget(&self->weighed_order);
 }
 
 enum iml_code iml_trainer_restored(struct iml_trainer *trainer, struct iml_error *error)
@@ -328,7 +337,9 @@ enum iml_code iml_trainer_restored(struct iml_trainer *trainer, struct iml_error
     trainer->inner_seconds = nan("");
     iml_recipe_derive(trainer);
     if (iml_run_has_knowledge(trainer)) iml_knowledge_refresh(&trainer->knowledge);
-    if (trainer->state->is_evaluation_due <= 1 && (!is_meta || trainer->state->is_warm <= 1))
+    const bool is_warm_kept = is_meta && !trainer->methods->has_pool;
+    if (trainer->state->is_evaluation_due <= 1 && (!is_warm_kept || trainer->state->is_warm <= 1) &&
+        (!iml_run_has_network(trainer) || trainer->state->is_ready <= 1))
         return IML_OK;
     return iml_error_set(error, IML_ERROR_DATA, "the state's flags are neither 0 nor 1");
 }

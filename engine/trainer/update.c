@@ -53,33 +53,55 @@ static enum iml_code find_gradient(struct iml_trainer *self, const struct iml_ba
     return IML_OK;
 }
 
+const struct iml_images *iml_run_validation(const struct iml_trainer *self)
+{
+    const bool is_labeled = self->options.meta.validation_from == IML_VALIDATION_LABELED;
+    return is_labeled ? &self->train : &self->validation;
+}
+
+/* FIXMATCH 3.4: with a pool, the step keys what an update draws. */
+uint32_t iml_update_pass(const struct iml_trainer *self)
+{
+    return (uint32_t)(self->methods->has_pool ? self->state->step : self->state->update);
+}
+
 enum iml_code iml_find_v(struct iml_trainer *self, uint32_t pass, iml_real *v, double *loss,
                          struct iml_error *error)
 {
     const size_t rows = self->options.meta.validation_batch;
+    const struct iml_images *images = iml_run_validation(self);
     struct iml_batch batch;
-    if (rows < self->validation.count)
+    if (rows < images->count)
         iml_sampler_head(&self->validation_order, pass, rows, self->maker.places);
     else
         iml_batch_place_run(&self->maker, 0, rows);
-    enum iml_code code = iml_batch_make(&self->maker, &self->validation, rows, &batch, error);
+    enum iml_code code = iml_batch_make(&self->maker, images, rows, &batch, error);
     batch.mode = iml_evaluation_mode(self);
     return code == IML_OK ? find_gradient(self, &batch, v, loss, error) : code;
+}
+
+/* Training images, as they are. */
+static enum iml_code find_batch(struct iml_trainer *self, uint32_t pass, struct iml_batch *batch,
+                                struct iml_error *error)
+{
+    const size_t rows = self->options.meta.curvature_batch;
+    if (self->methods->curvature_batch)
+        return self->methods->curvature_batch(self, pass, batch, error);
+    iml_sampler_head(&self->curvature_order, pass, rows, self->maker.places);
+    return iml_batch_make(&self->maker, &self->train, rows, batch, error);
 }
 
 enum iml_code iml_find_curvature(struct iml_trainer *self, uint32_t pass, iml_real *gradient,
                                  const struct iml_curvature **curvature, struct iml_error *error)
 {
-    const size_t rows = self->options.meta.curvature_batch;
     struct iml_batch batch;
     struct iml_batch_result result;
-    iml_sampler_head(&self->curvature_order, pass, rows, self->maker.places);
-    enum iml_code code = iml_batch_make(&self->maker, &self->train, rows, &batch, error);
+    enum iml_code code = find_batch(self, pass, &batch, error);
     batch.mode = iml_curvature_mode(self);
     batch.mode.dropout.pass = pass;
     if (code == IML_OK)
-        code = iml_linearize(self->curvature, self->theta, &batch, self->knowledge.diagonal,
-                             gradient, &result, curvature, error);
+        code = iml_linearize(self->curvature, self->theta, &batch, iml_run_diagonal(self), gradient,
+                             &result, curvature, error);
     if (code == IML_OK)
         *curvature = iml_linearized(self->curvature, self->options.meta.curvature_kind);
     return code;
@@ -96,7 +118,7 @@ static enum iml_code find_q(struct iml_trainer *self, const struct iml_curvature
                             struct estimate *estimate, struct iml_error *error)
 {
     const size_t parameters = iml_net_parameters(self->net);
-    iml_solver_draw(&self->solver, self->options.seed, (uint32_t)self->state->update);
+    iml_solver_draw(&self->solver, self->options.seed, iml_update_pass(self));
     iml_solver_solve(&self->solver, curvature, self->v, self->q, &estimate->report);
     if (estimate->report.end == IML_END_CANCELLED || iml_curvature_is_cancelled(curvature))
         return iml_error_set(error, IML_ERROR_CANCELLED, "the update was cancelled");
@@ -106,6 +128,8 @@ static enum iml_code find_q(struct iml_trainer *self, const struct iml_curvature
     estimate->remaining_ratio = remaining_ratio(self->state->last_gain, estimate->remaining);
     if (isfinite(estimate->q_norm)) iml_window_add(&self->state->q_norms, estimate->q_norm);
     iml_knowledge_pull(&self->knowledge, self->theta, self->q, self->hypergradient);
+    if (iml_curvature_is_cancelled(curvature))
+        return iml_error_set(error, IML_ERROR_CANCELLED, "the update was cancelled");
     estimate->gradient_norm = sqrt(iml_norm_squared(self->knowledge.size, self->hypergradient));
     return IML_OK;
 }
@@ -144,7 +168,11 @@ static void move_lambda(struct iml_trainer *self)
 {
     const size_t size = self->knowledge.size;
     memcpy(self->lambda_change, self->knowledge.lambda, size * sizeof *self->lambda_change);
-    iml_optimizer_step(&self->meta_optimizer, self->knowledge.lambda, self->hypergradient);
+    if (self->knowledge.options.kind->move)
+        self->knowledge.options.kind->move(&self->knowledge, &self->options.meta.optimizer,
+                                           self->hypergradient);
+    else
+        iml_optimizer_step(&self->meta_optimizer, self->knowledge.lambda, self->hypergradient);
     iml_knowledge_clamp(&self->knowledge);
     iml_knowledge_refresh(&self->knowledge);
     iml_xpby(size, self->knowledge.lambda, -1, self->lambda_change);
@@ -200,17 +228,19 @@ static void tell(const struct iml_trainer *self, const struct estimate *estimate
                        iml_window_relative_variance(&self->state->q_norms, Q_NORMS));
     iml_rows_add(rows, IML_METRIC_INNER_REMAINING, estimate->remaining);
     iml_rows_add_known(rows, IML_METRIC_INNER_REMAINING_RATIO, estimate->remaining_ratio);
-    iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT, iml_knowledge_mean(&self->knowledge));
+    if (self->knowledge.options.kind->mean)
+        iml_rows_add(rows, IML_METRIC_KNOWLEDGE_MEAN_COEFFICIENT,
+                     iml_knowledge_mean(&self->knowledge));
 }
 
 enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct iml_error *error)
 {
     const double began = imld_ticks_seconds();
-    const uint32_t update = (uint32_t)self->state->update;
+    const uint32_t pass = iml_update_pass(self);
     const struct iml_curvature *curvature = NULL;
     struct estimate estimate = {0};
-    enum iml_code code = iml_find_v(self, update, self->v, &estimate.validation_loss, error);
-    if (code == IML_OK) code = iml_find_curvature(self, update, self->gradient, &curvature, error);
+    enum iml_code code = iml_find_v(self, pass, self->v, &estimate.validation_loss, error);
+    if (code == IML_OK) code = iml_find_curvature(self, pass, self->gradient, &curvature, error);
     if (code == IML_OK) code = find_q(self, curvature, &estimate, error);
     if (code != IML_OK) return code;
     const enum iml_on_failure action = judge(self, &estimate);
@@ -222,6 +252,8 @@ enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct
     estimate.is_skipped = action == IML_ON_FAILURE_SKIP;
     if (action == IML_ON_FAILURE_IDENTITY) estimate.is_skipped = !pull_identity(self);
     if (!estimate.is_skipped) move_lambda(self);
+    if (self->methods->after_update) code = self->methods->after_update(self, rows, error);
+    if (code != IML_OK) return code;
     self->state->update++;
     estimate.seconds = looked - began + (imld_ticks_seconds() - moved);
     tell(self, &estimate, rows);

@@ -31,7 +31,8 @@ static void make_view(const struct making *making, const struct iml_view_part *p
         .seed = self->seed,
         .purpose = part->purpose,
         .index = part->places[row],
-        .pass = (uint32_t)iml_sampler_pass(part->order, part->step, part->rows, row)};
+        .pass = (uint32_t)(part->order ? iml_sampler_pass(part->order, part->step, part->rows, row)
+                                       : part->step)};
     struct iml_view_draw draw;
     iml_view_draw(&self->shape, self->flip, &stream, &draw);
     if (part->is_strong)

@@ -9,7 +9,8 @@
 /* The images of a batch that are met in one way: `rows` rows, one after the other. All borrowed. */
 struct iml_view_part {
     const struct iml_images *images;
-    const struct iml_sampler *order; /* whose batch `step` of so many rows they are */
+    /* whose batch `step` of so many rows they are; NULL: draws are keyed by `step` itself */
+    const struct iml_sampler *order;
     uint64_t step;
     size_t rows;
     const uint32_t *places;   /* rows: in the list of images */

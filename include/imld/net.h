@@ -22,7 +22,8 @@
 #define IML_LAYERS_MAX 256
 
 enum iml_activation { IML_ACTIVATION_RELU, IML_ACTIVATION_TANH, IML_ACTIVATION_LEAKY_RELU };
-enum iml_loss { IML_LOSS_CROSS_ENTROPY, IML_LOSS_SQUARED_ERROR };
+/* inner_product: ℓ = t·z, a part of a larger function whose derivative in z is t. */
+enum iml_loss { IML_LOSS_CROSS_ENTROPY, IML_LOSS_SQUARED_ERROR, IML_LOSS_INNER_PRODUCT };
 
 /* Initial values by their standard names; fan_in is a layer's inputs, fan_out its outputs.
  *   pytorch           uniform ±1/√fan_in, weights and biases: what torch.nn.Linear starts from
@@ -160,15 +161,36 @@ struct iml_mode {
     bool holds_kinks;
 };
 
+struct iml_evaluator;
+
+/* The weights of a chooser as functions of θ through the rows' features, the inputs of the net's
+ * last layer (MATH §3.4, through_features). Each is called once a way, on the caller's thread, with
+ * the chooser's context; what they read and write of the features: engine/net/features.h. */
+struct iml_coupling {
+    /* a product's tangents have reached the loss: fills weight_tangents */
+    void (*tangent)(void *context, const struct iml_evaluator *evaluator);
+    /* the way down has reached the features: adds what flows back from the weights to their
+     * adjoints (a gradient's, a linearization's), or adjoint tangents (a product's) */
+    void (*adjoint)(void *context, const struct iml_evaluator *evaluator);
+    void (*adjoint_tangent)(void *context, const struct iml_evaluator *evaluator);
+    const iml_real *weight_tangents; /* borrowed, rows: ẇᵢ */
+    iml_real *loss_tangents;         /* borrowed, rows: receives ℓ̇ᵢ of a product */
+};
+
 /* Labels and weights that depend on the batch's own outputs (FIXMATCH 1.3). A way up ends at its
  * logits, `choose` is called once, on the caller's thread, and the loss and the way down take what
  * the batch's labels (or targets) and weights then are: constants, with no derivative through the
- * choice. Products of a linearization hold what was chosen. */
+ * choice, unless there is a coupling. Products of a linearization hold what was chosen. */
 struct iml_chooser {
-    /* logits: rows × outputs; fills what the batch's labels, targets and weights point to */
-    void (*choose)(void *context, size_t rows, const iml_real *logits);
+    /* logits: rows × outputs; evaluator: for the features; fills what the batch's labels, targets
+     * and weights point to. May use other evaluators of the same team. */
+    void (*choose)(void *context, const struct iml_evaluator *evaluator, size_t rows,
+                   const iml_real *logits);
     void *context;
     iml_real *losses; /* borrowed, rows: receives ℓᵢ; NULL: not wanted */
+    /* NULL: what is chosen is constant. Products are then of the Hessian alone, not of
+     * Gauss–Newton, and the net has a hidden layer. */
+    const struct iml_coupling *coupling;
 };
 
 /* Targets and weights of a batch. */
@@ -178,19 +200,25 @@ struct iml_batch {
     const uint32_t *labels;  /* rows; NULL where targets is given */
     const iml_real *targets; /* rows × outputs: distributions (cross-entropy) or values (squared
                                 error); NULL where labels is given */
-    const iml_real *weights; /* rows; NULL: all 1 */
-    double divisor;          /* N of (1/N) Σ wᵢ ℓᵢ; the batch's size unless said otherwise */
+    const iml_real *target_tangents; /* rows × outputs, of inner_product: ṫ in products; NULL: 0 */
+    const iml_real *weights;         /* rows; NULL: all 1 */
+    double divisor; /* N of (1/N) Σ wᵢ ℓᵢ; the batch's size unless said otherwise */
     struct iml_mode mode;
     const struct iml_chooser *chooser; /* borrowed; NULL: labels and weights are there already */
 };
 
 /* Buffers of a net for batches of up to `rows` rows: one evaluator each for training, curvature and
- * evaluation. Laid out in an arena (measuring or open). */
-struct iml_evaluator;
-
-/* What an evaluator is for: iml_evaluate alone (an edge's memory is then used again by later ones),
- * iml_gradient too, linearizations too. */
-enum iml_evaluator_use { IML_EVALUATOR_VALUES, IML_EVALUATOR_GRADIENT, IML_EVALUATOR_PRODUCTS };
+ * evaluation (struct iml_evaluator). Laid out in an arena (measuring or open).
+ *
+ * What an evaluator is for: iml_evaluate alone (an edge's memory is then used again by later ones),
+ * iml_gradient too, linearizations too; chained: linearizations of a part of a larger function,
+ * with tangents and adjoints of the inputs (engine/net/features.h). */
+enum iml_evaluator_use {
+    IML_EVALUATOR_VALUES,
+    IML_EVALUATOR_GRADIENT,
+    IML_EVALUATOR_PRODUCTS,
+    IML_EVALUATOR_CHAINED
+};
 
 /* Bytes are planned, buffers taken; with a measuring arena *evaluator is still made (so that sizes
  * can be asked) but can't run. Free with iml_evaluator_free. wants_products: buffers for tangents

@@ -31,7 +31,10 @@ enum iml_purpose {
     IML_PURPOSE_PROBE = 14,
     IML_PURPOSE_COORDINATES = 15,
     IML_PURPOSE_PERMUTED = 16,
-    IML_PURPOSE_SYNTHETIC = 17
+    IML_PURPOSE_SYNTHETIC = 17,
+    IML_PURPOSE_CONFIDENCE = 18, /* a confidence network's seed */
+    IML_PURPOSE_POOL_ORDER = 19, /* the pool's images that it is looked at or fitted on, */
+    IML_PURPOSE_POOL_WEAK = 20   /* and their views */
 };
 
 /* The Philox4x32-10 block function. */

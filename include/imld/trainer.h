@@ -83,14 +83,15 @@ struct iml_average_options {
 struct iml_inner_options {
     struct iml_optimizer_options optimizer;
     size_t batch;
-    size_t steps; /* supervised, fixmatch: steps in all */
-    /* supervised, fixmatch */
+    size_t steps; /* all but iml: steps in all */
+    /* all but iml */
     double weight_decay; /* δ of (δ/2) Σ ‖W‖² over the kernels (FIXMATCH 1.6) */
     enum iml_schedule schedule;
     struct iml_average_options average;
-    size_t warmup_steps; /* iml: steps before the first update, where warmup_until is not used */
+    size_t warmup_steps; /* iml, confidence: steps before the first update, where warmup_until is
+                            not used */
     struct iml_until warmup_until;
-    size_t steps_per_update; /* iml, where until is not used */
+    size_t steps_per_update; /* confidence; iml, where until is not used */
     struct iml_until until;  /* iml: between two updates */
 };
 
@@ -111,12 +112,19 @@ struct iml_bound {
     double value;
 };
 
+/* confidence: which images v is of: validation images, or the labeled training images as they are
+ * (FIXMATCH 6.1). */
+enum iml_validation_from { IML_VALIDATION_HELD_OUT, IML_VALIDATION_LABELED };
+
 struct iml_meta_options {
     struct iml_knowledge_options knowledge;
     struct iml_optimizer_options optimizer;
-    size_t updates;
+    size_t updates;          /* confidence: what its steps allow */
     size_t validation_batch; /* images of the validation batch, at most all */
-    size_t curvature_batch;  /* images of the curvature batch */
+    enum iml_validation_from validation_from;
+    /* images of the curvature batch; confidence: its rows [α(x); α(u); 𝒜(u)], 0: as many as a
+     * training step has */
+    size_t curvature_batch;
     enum iml_curvature_kind curvature_kind;
     /* the function that is linearized: by default the one that training minimizes, without dropout
      * (MATH §2). v is always that of evaluation mode. */
@@ -182,12 +190,14 @@ struct iml_trainer_options {
     struct iml_data_options data;
     struct iml_model_options model;
     struct iml_inner_options inner;
-    struct iml_consistency_options consistency; /* fixmatch only */
-    /* iml; verify and compare: knowledge (kind NULL: there is no λ), batches and curvature */
+    struct iml_consistency_options consistency; /* fixmatch, confidence */
+    struct iml_weigher_options confidence;      /* confidence only */
+    /* iml, confidence; verify and compare: knowledge (kind NULL: there is no λ), batches and
+     * curvature */
     struct iml_meta_options meta;
-    struct iml_diagnostics_options diagnostics; /* iml only */
+    struct iml_diagnostics_options diagnostics; /* iml, confidence */
     struct iml_compare_options compare;         /* compare only */
-    size_t evaluation_every;                    /* supervised, fixmatch: steps; iml: updates */
+    size_t evaluation_every;                    /* iml: updates; others: steps */
     uint32_t seed;
     bool has_split_seed; /* the split is drawn with split_seed in place of seed (DESIGN §4: from) */
     uint32_t split_seed;
@@ -250,7 +260,7 @@ struct iml_progress {
 struct iml_trainer;
 
 struct iml_trainer_kind {
-    const char *name; /* "supervised", "iml", "fixmatch", "verify", "compare" */
+    const char *name; /* "supervised", "iml", "fixmatch", "confidence", "verify", "compare" */
     const struct iml_trainer_methods *methods; /* private: engine/trainer/ */
 };
 

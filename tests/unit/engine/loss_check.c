@@ -17,6 +17,7 @@ static double loss_at(const struct iml_loss_kind *kind, struct iml_loss_row row,
     for (size_t c = 0; c < row.outputs; c++) z[c] = row.z[c] + (iml_real)h * direction[c];
     row.z = z;
     row.kept = kept;
+    row.scale += h * row.scale_dot;
     const double loss = kind->value(&row);
     if (z_bar) kind->backward(&row, z_bar);
     return loss;
@@ -69,6 +70,7 @@ struct kernel_errors check_loss(const struct iml_loss_kind *kind, size_t outputs
                                      .targets = has_label ? NULL : targets,
                                      .label = (uint32_t)(outputs - 1),
                                      .scale = 0.7 / 5,
+                                     .scale_dot = 0.31,
                                      .kept = kept};
     (void)kind->value(&row);
     iml_real z_bar[OUTPUTS_MAX], z_bar_dot[OUTPUTS_MAX];

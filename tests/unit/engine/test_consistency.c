@@ -32,12 +32,14 @@ static void open_run(struct run *run, double threshold)
     *run = (struct run){.labels = {0, 1}};
     iml_arena_measure(&run->arena);
     iml_arena_part(&run->arena, "batches");
-    iml_consistency_layout(&run->consistency, &options, LABELED, CLASSES, run->labels, &run->arena);
+    iml_consistency_layout(&run->consistency, &options, LABELED, UNLABELED, CLASSES, run->labels,
+                           &run->arena);
     const struct iml_plan plan = run->arena.plan;
     assert_int_equal(iml_arena_open(&run->arena, &plan, &error), IML_OK);
-    iml_consistency_layout(&run->consistency, &options, LABELED, CLASSES, run->labels, &run->arena);
-    iml_consistency_ask(&run->consistency, &run->batch);
-    run->batch.chooser->choose(run->batch.chooser->context, ROWS, logits);
+    iml_consistency_layout(&run->consistency, &options, LABELED, UNLABELED, CLASSES, run->labels,
+                           &run->arena);
+    iml_consistency_ask(&run->consistency, &(struct iml_consistency_images){0}, &run->batch);
+    run->batch.chooser->choose(run->batch.chooser->context, NULL, ROWS, logits);
 }
 
 static void check_masks(const struct run *run, const uint8_t masks[UNLABELED])

@@ -77,6 +77,13 @@ static void test_steps_updates_and_evaluations_allocate_nothing(void **state)
     options = case_few_labels(sets);
     options.inner.steps = 50;
     count_steps(options, sets);
+    struct iml_trainer_options weighed[] = {case_confidence(sets), case_confidence_through(sets),
+                                            case_confidence_free(sets)};
+    for (size_t i = 0; i < sizeof weighed / sizeof weighed[0]; i++) {
+        weighed[i].inner.steps = 50;
+        weighed[i].inner.steps_per_update = 15;
+        count_steps(weighed[i], sets);
+    }
 }
 
 /* Reports, from their first step to the artifact. */

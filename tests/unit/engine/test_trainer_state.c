@@ -8,9 +8,9 @@
 
 typedef struct iml_trainer_options (*case_maker)(const struct sets *sets);
 static const case_maker cases[] = {
-    case_supervised,      case_iml,           case_iml_until,      case_iml_until_norm,
-    case_iml_until_ratio, case_iml_synthetic, case_iml_normalized, case_fixmatch,
-    case_few_labels,
+    case_supervised,      case_iml,           case_iml_until,          case_iml_until_norm,
+    case_iml_until_ratio, case_iml_synthetic, case_iml_normalized,     case_fixmatch,
+    case_few_labels,      case_confidence,    case_confidence_through, case_confidence_free,
 };
 enum { CASES = sizeof cases / sizeof cases[0], ACTIONS_MAX = 128 };
 

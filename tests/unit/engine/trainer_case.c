@@ -208,6 +208,50 @@ struct iml_trainer_options case_few_labels(const struct sets *sets)
     return options;
 }
 
+struct iml_trainer_options case_confidence(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_fixmatch(sets);
+    options.kind = iml_trainer_kind_find("confidence");
+    options.inner.warmup_steps = 4;
+    options.inner.steps_per_update = 4;
+    options.confidence = (struct iml_weigher_options){.input = IML_WEIGHER_FEATURES,
+                                                      .decay = 1e-3,
+                                                      .hidden = {6},
+                                                      .hidden_count = 1,
+                                                      .activation = IML_ACTIVATION_TANH};
+    options.meta =
+        (struct iml_meta_options){.knowledge = {.kind = iml_knowledge_kind_find("confidence")},
+                                  .optimizer = {.kind = iml_optimizer_kind_find("adam"),
+                                                .learning_rate = 0.05,
+                                                .beta1 = 0.9,
+                                                .beta2 = 0.999,
+                                                .epsilon = 1e-8},
+                                  .validation_batch = 24,
+                                  .curvature_batch = 35,
+                                  .solver = {.kind = iml_solver_kind_find("neumann"), .terms = 2}};
+    return options;
+}
+
+struct iml_trainer_options case_confidence_through(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_confidence(sets);
+    options.confidence.through_features = true;
+    options.confidence.normalize = IML_WEIGHER_BATCH_MEAN;
+    options.meta.optimizer = (struct iml_optimizer_options){
+        .kind = iml_optimizer_kind_find("sgd"), .learning_rate = 10, .momentum = 0.5};
+    return options;
+}
+
+struct iml_trainer_options case_confidence_free(const struct sets *sets)
+{
+    struct iml_trainer_options options = case_confidence(sets);
+    options.confidence = (struct iml_weigher_options){0};
+    options.meta.knowledge.kind = iml_knowledge_kind_find("weights_per_example");
+    options.meta.validation_from = IML_VALIDATION_LABELED;
+    options.meta.validation_batch = 10;
+    return options;
+}
+
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel)
 {
     struct iml_trainer *trainer = NULL;

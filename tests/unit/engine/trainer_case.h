@@ -44,6 +44,12 @@ struct iml_trainer_options case_iml_synthetic(const struct sets *sets);
 struct iml_trainer_options case_fixmatch(const struct sets *sets);
 struct iml_trainer_options case_few_labels(const struct sets *sets);
 
+/* confidence on that: a head on the base net's features, 4 steps of warm-up, updates of λ before
+ * steps 4 and 8; the same through the features; with a free weight for each image. */
+struct iml_trainer_options case_confidence(const struct sets *sets);
+struct iml_trainer_options case_confidence_through(const struct sets *sets);
+struct iml_trainer_options case_confidence_free(const struct sets *sets);
+
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel);
 
 enum { CASE_ENTRIES_MAX = 8192 };
