@@ -2,9 +2,11 @@
  * weights must tell it from the other half (FIXMATCH §6). An image has a bright band at one of
  * three heights in its left and its right half, the class's height in both; or, half the time, no
  * band on the left side. Half of the pool's images, of another set, have two different heights, on
- * a brighter ground: whoever believes the left half learns to misread the right one. (With these
- * sizes 7 of the first 8 seeds end above 0.99; without batch_mean 5 do: all weights rise before
- * they part.) */
+ * a brighter ground: whoever believes the left half learns to misread the right one.
+ *
+ * Sizes and rates were chosen by trial. With them 7 of seeds 1 to 8 end above 0.99 and one at 0.55;
+ * without batch_mean 7 above 0.9, 3 of them above 0.99, and one at 0.41; on a ground as dark as the
+ * others' no setting tried passed on three seeds of three. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
