@@ -1,7 +1,7 @@
 /* confidence_oracle.c: the engine's side of confidence_oracle.py: takes some steps of the trainer
  * confidence with an ω that is drawn, and the parts of an update one by one, and tells what they
- * read and made. Standard output is a row of records: a line of JSON {"name", "step", "count"}, then
- * so many doubles. Ends with 1 and a line on stderr at any failure. */
+ * read and made. Standard output is a row of records: a line of JSON {"name", "step", "count"},
+ * then so many doubles. Ends with 1 and a line on stderr at any failure. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,16 +57,16 @@ static struct iml_weigher_options read_confidence(const json_t *job)
     static const char *const outputs[] = {"two_sigmoid", "linear", "sigmoid", NULL};
     static const char *const normalizations[] = {"none", "batch_mean", NULL};
     static const char *const used[] = {"learned", "ones", "permuted", NULL};
-    return (struct iml_weigher_options){
-        .input = choice(job, "input", inputs),
-        .output = choice(job, "output", outputs),
-        .normalize = choice(job, "normalize", normalizations),
-        .used = choice(job, "weights", used),
-        .through_features = json_is_true(json_object_get(job, "through_features")),
-        .decay = number(job, "confidence_decay"),
-        .hidden = {size(job, "confidence_hidden")},
-        .hidden_count = 1,
-        .activation = IML_ACTIVATION_TANH};
+    return (struct iml_weigher_options){.input = choice(job, "input", inputs),
+                                        .output = choice(job, "output", outputs),
+                                        .normalize = choice(job, "normalize", normalizations),
+                                        .used = choice(job, "weights", used),
+                                        .through_features =
+                                            json_is_true(json_object_get(job, "through_features")),
+                                        .decay = number(job, "confidence_decay"),
+                                        .hidden = {size(job, "confidence_hidden")},
+                                        .hidden_count = 1,
+                                        .activation = IML_ACTIVATION_TANH};
 }
 
 static struct iml_meta_options read_meta(const json_t *job)
@@ -274,12 +274,12 @@ static void run(const json_t *job, const struct iml_set_roots *roots)
     options.roots = *roots;
     must(iml_trainer_open(&options, NULL, &trainer, &error), &error);
     draw_lambda(trainer);
-    tell_integers("validation", 0,
-                  options.meta.validation_from == IML_VALIDATION_LABELED ? trainer->train.count
-                                                                         : trainer->validation.count,
-                  options.meta.validation_from == IML_VALIDATION_LABELED
-                      ? trainer->train_indices
-                      : trainer->validation_indices);
+    tell_integers(
+        "validation", 0,
+        options.meta.validation_from == IML_VALIDATION_LABELED ? trainer->train.count
+                                                               : trainer->validation.count,
+        options.meta.validation_from == IML_VALIDATION_LABELED ? trainer->train_indices
+                                                               : trainer->validation_indices);
     for (size_t k = 0; k < size(job, "steps"); k++) {
         must(trainer->methods->begin(trainer, &error), &error);
         tell_state(trainer);
