@@ -117,7 +117,9 @@ enum iml_code iml_weigher_layout(struct iml_weigher *self, size_t batch_rows, st
         self->target_tangents = iml_arena_take(arena, rows, sizeof(iml_real));
         for (size_t i = 0; i < sizeof self->lists / sizeof self->lists[0]; i++)
             self->lists[i] = iml_arena_take(arena, rows, sizeof(double));
-        self->zero = iml_arena_take(arena, iml_net_parameters(self->net), sizeof(iml_real));
+        const size_t parameters = iml_net_parameters(self->net);
+        self->zero = iml_arena_take(arena, parameters, sizeof(iml_real));
+        if (!iml_arena_is_measuring(arena)) memset(self->zero, 0, parameters * sizeof *self->zero);
         self->product = iml_arena_take(arena, iml_net_parameters(self->base), sizeof(iml_real));
     }
     return lay_out_evaluators(self, team, arena, error);

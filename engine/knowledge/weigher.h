@@ -52,7 +52,7 @@ struct iml_weigher {
     struct iml_weighed_rows weighed; /* of the linearization at hand; set by who linearized */
     iml_real *loss_tangents;         /* rows of a linearized batch */
     double *influences, *w_bar;      /* linearized_rows: dL_V/dwᵢ of the latest pull; scratch */
-    iml_real *zero, *product;        /* M zeros, P; through features */
+    iml_real *zero, *product; /* M zeros, a constant that the layout writes; P; through features */
     iml_real *omega_bar_dot;         /* where a product leaves ω̄̇; NULL: not wanted */
 };
 

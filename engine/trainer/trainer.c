@@ -369,10 +369,10 @@ struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer)
 /* The work arena alone: the other holds what open has read from files, which no checkpoint
  * restores. The layout is then run again, since it writes tables of its own (an evaluator's tiles).
  */
-void iml_trainer_poison(struct iml_trainer *trainer)
+void iml_trainer_poison(struct iml_trainer *trainer, unsigned char byte)
 {
     iml_run_free_evaluators(trainer);
-    iml_arena_reset(&trainer->work, 0xA5);
+    iml_arena_reset(&trainer->work, byte);
     struct iml_error error = {0};
     const enum iml_code code = iml_run_layout_work(trainer, &error);
     assert(code == IML_OK); /* it allocates three small structs, as open did */

@@ -341,9 +341,10 @@ struct iml_split_view {
 struct iml_split_view iml_trainer_split(const struct iml_trainer *trainer);
 
 /* For tests: fills everything that steps write (all arenas but the one of images and split, which
- * open has read from files) with 0xA5, so that the registry test sees what a checkpoint does not
- * restore. */
-void iml_trainer_poison(struct iml_trainer *trainer);
+ * open has read from files) with `byte`, so that the registry test sees what a checkpoint does not
+ * restore: with 0xFF, which makes each number a NaN, and with 0xA5, finite numbers so small that
+ * they may be lost in a sum, but which no comparison skips. */
+void iml_trainer_poison(struct iml_trainer *trainer, unsigned char byte);
 
 /* The BLAS kernel the bits depend on, e.g. "OpenBLAS 0.3.21 Zen"; never NULL. */
 const char *iml_cpu_kernel(void);

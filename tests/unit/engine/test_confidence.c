@@ -335,7 +335,7 @@ static void test_a_restart_of_each_network(void **state)
         const size_t first = whole->count;
         (void)case_finish(trainer, whole, FOREVER);
         struct iml_trainer *again = case_open(&cases[i], NULL);
-        iml_trainer_poison(again);
+        iml_trainer_poison(again, 0xFF);
         iml_registry_import(iml_trainer_registry(again), early, bytes);
         assert_int_equal(iml_trainer_restored(again, &error), IML_OK);
         (void)case_finish(again, rest, FOREVER);

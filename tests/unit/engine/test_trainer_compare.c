@@ -159,7 +159,7 @@ static void test_a_poisoned_run_goes_on_to_the_same_report(void **state)
         size_t bytes = 0;
         void *saved = case_export(trainer, &bytes);
         struct iml_error error = {0};
-        iml_trainer_poison(trainer);
+        iml_trainer_poison(trainer, 0xFF);
         iml_registry_import(iml_trainer_registry(trainer), saved, bytes);
         assert_int_equal(iml_trainer_restored(trainer, &error), IML_OK);
         free(saved);

@@ -174,7 +174,7 @@ static void test_a_poisoned_gated_run_goes_on_with_the_same_bits(void **state)
             size_t bytes = 0;
             void *saved = case_export(trainer, &bytes);
             struct iml_error error = {0};
-            iml_trainer_poison(trainer);
+            iml_trainer_poison(trainer, 0xFF);
             iml_registry_import(iml_trainer_registry(trainer), saved, bytes);
             assert_int_equal(iml_trainer_restored(trainer, &error), IML_OK);
             free(saved);

@@ -67,7 +67,7 @@ static void test_a_restart_gives_the_same_bits(void **state)
         if (action % 4 == 1) { /* a quarter of all moments: each costs an open run */
             struct iml_trainer *again = case_open(&options, NULL);
             struct iml_error error = {0};
-            iml_trainer_poison(again);
+            iml_trainer_poison(again, 0xFF);
             iml_registry_import(iml_trainer_registry(again), saved, bytes);
             assert_int_equal(iml_trainer_restored(again, &error), IML_OK);
             rest->count = 0;

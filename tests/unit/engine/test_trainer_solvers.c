@@ -69,7 +69,7 @@ static struct outcome *run(const struct iml_trainer_options *options, const void
     struct iml_trainer *trainer = case_open(options, NULL);
     if (from) {
         struct iml_error error = {0};
-        iml_trainer_poison(trainer);
+        iml_trainer_poison(trainer, 0xFF);
         iml_registry_import(iml_trainer_registry(trainer), from, bytes);
         assert_int_equal(iml_trainer_restored(trainer, &error), IML_OK);
     }

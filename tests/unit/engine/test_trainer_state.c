@@ -56,7 +56,7 @@ static void goes_on(struct iml_trainer *trainer, const struct reference *referen
     const size_t count =
         (is_to_the_end ? reference->log.count : reference->first_entry[end]) - first;
     struct iml_error error = {0};
-    iml_trainer_poison(trainer);
+    iml_trainer_poison(trainer, (n + n / 8) % 2 == 0 ? 0xFF : 0xA5);
     iml_registry_import(iml_trainer_registry(trainer), reference->states[n], reference->bytes);
     assert_int_equal(iml_trainer_restored(trainer, &error), IML_OK);
     log->count = 0;
@@ -72,7 +72,8 @@ static void goes_on(struct iml_trainer *trainer, const struct reference *referen
 
 /* Warm-up, right before and after each update, between inner steps, before and after evaluations:
  * every moment of these short runs. One action from each shows all: what an action needs and no
- * item holds is poison at its own turn. Some go on to the end, as a resumed run does. */
+ * item holds is poison at its own turn, of either kind. Some go on to the end, as a resumed run
+ * does. */
 static void test_a_poisoned_run_goes_on_with_the_same_bits(void **state)
 {
     struct case_log *log = calloc(1, sizeof *log);
@@ -208,7 +209,7 @@ static void test_flags_that_are_no_flags_are_refused(void **state)
     const struct iml_trainer_options options = case_iml(*state);
     struct iml_trainer *trainer = case_open(&options, NULL);
     struct iml_error error = {0};
-    iml_trainer_poison(trainer); /* and nothing imported */
+    iml_trainer_poison(trainer, 0xA5); /* and nothing imported */
     assert_int_equal(iml_trainer_restored(trainer, &error), IML_ERROR_DATA);
     iml_trainer_close(trainer);
 }

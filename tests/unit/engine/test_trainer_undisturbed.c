@@ -108,7 +108,7 @@ static void test_looks_have_the_same_bits_too(void **state)
             size_t bytes = 0;
             struct iml_error error = {0};
             void *saved = case_export(trainer, &bytes);
-            iml_trainer_poison(trainer);
+            iml_trainer_poison(trainer, 0xFF);
             iml_registry_import(iml_trainer_registry(trainer), saved, bytes);
             assert_int_equal(iml_trainer_restored(trainer, &error), IML_OK);
             free(saved);
