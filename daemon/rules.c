@@ -5,8 +5,14 @@
 #include <string.h>
 
 const struct imld_rule *const imld_rules[] = {
-    &imld_rule_divergence, &imld_rule_patience,   &imld_rule_target,
-    &imld_rule_budget,     &imld_rule_forgetting, NULL,
+    &imld_rule_divergence,
+    &imld_rule_patience,
+    &imld_rule_target,
+    &imld_rule_budget,
+    &imld_rule_forgetting,
+    &imld_rule_unstable_weights,
+    &imld_rule_collapsed_weights,
+    NULL,
 };
 
 json_t *imld_json_number(double value)

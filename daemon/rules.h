@@ -21,6 +21,8 @@ extern const struct imld_rule imld_rule_patience;
 extern const struct imld_rule imld_rule_target;
 extern const struct imld_rule imld_rule_budget;
 extern const struct imld_rule imld_rule_forgetting;
+extern const struct imld_rule imld_rule_unstable_weights;
+extern const struct imld_rule imld_rule_collapsed_weights;
 extern const struct imld_rule imld_rule_divergence; /* always on */
 
 /* The table; ends with NULL. */
