@@ -95,10 +95,12 @@ static const char *keep_list(struct imld_commit *commit, const json_t *spec, con
     return imld_commit_keep(commit, imld_json_dump(json_object_get(spec, key)));
 }
 
-/* from: of a resolved spec, or NULL. */
-static void keep_origin(struct imld_commit *commit, const json_t *from)
+/* The checkpoint that a resolved job begins with, or takes its confidence network from. */
+static void keep_origin(struct imld_commit *commit, const json_t *spec)
 {
     struct imld_job_create *create = &commit->as.create;
+    const json_t *own = json_object_get(spec, "from");
+    const json_t *from = own ? own : imld_json_at(spec, "/confidence/from");
     const char *job = text_of(from, "job");
     if (!job || !imld_job_number(job, &create->origin_job)) return;
     create->origin_checkpoint = imld_commit_copy(commit, text_of(from, "checkpoint"));
@@ -122,7 +124,7 @@ static struct imld_answer submit(struct imld_request *request, const json_t *spe
     create->early_stopping = keep_list(commit, spec, "early_stopping");
     create->best_metric = imld_commit_copy(commit, best ? best : "");
     create->best_is_higher = metric && metric->better == IMLD_BETTER_HIGHER;
-    keep_origin(commit, json_object_get(spec, "from"));
+    keep_origin(commit, spec);
     create->priority = json_integer_value(json_object_get(spec, "priority"));
     create->threads = json_integer_value(imld_json_at(spec, "/resources/threads"));
     create->memory_bytes = json_integer_value(json_object_get(memory, "total_bytes"));

@@ -34,10 +34,10 @@ static enum iml_code check_split(const struct imld_run *run, const struct imld_o
     return IML_ERROR_DATA;
 }
 
+/* What is taken of the other job's state: prefixes, ending with NULL. */
 static enum iml_code take(struct imld_run *run, const struct imld_checkpoint_content *content,
-                          bool takes_knowledge, struct iml_error *error)
+                          const char *const *prefixes, struct iml_error *error)
 {
-    const char *const prefixes[] = {"parameters/", takes_knowledge ? "knowledge/" : NULL, NULL};
     const struct iml_registry *registry = iml_trainer_registry(run->trainer);
     imld_snapshot_take(&run->current, registry);
     const enum iml_code code = imld_snapshot_import(&run->current, content, prefixes, error);
@@ -46,16 +46,15 @@ static enum iml_code take(struct imld_run *run, const struct imld_checkpoint_con
     return iml_trainer_imported(run->trainer, error);
 }
 
-static enum iml_code tell(struct imld_run *run, const struct imld_origin *origin,
-                          bool takes_knowledge, struct iml_error *error)
+static enum iml_code tell(struct imld_run *run, const struct imld_origin *origin, const char *taken,
+                          struct iml_error *error)
 {
     char id[IMLD_JOB_ID_MAX];
     struct imld_text text = {0};
     imld_job_id(origin->source, id);
     imld_text_printf(&text, "{\"job\": \"%s\", \"checkpoint\": \"%s\", \"step\": %lld", id,
                      origin->checkpoint.name, (long long)origin->checkpoint.step);
-    imld_text_printf(&text, ", \"sha256\": \"%s\", \"knowledge\": %s}", origin->checkpoint.sha256,
-                     takes_knowledge ? "true" : "false");
+    imld_text_printf(&text, ", \"sha256\": \"%s\", %s}", origin->checkpoint.sha256, taken);
     char *data = imld_text_take(&text);
     struct imld_sink *sink = run->options->sink;
     const enum iml_code code = sink->event(sink, "imported", data, error);
@@ -63,19 +62,45 @@ static enum iml_code tell(struct imld_run *run, const struct imld_origin *origin
     return code;
 }
 
+/* Weights and running statistics of the other job's net, and its λ where both learn one of one
+ * kind: the split is then that job's, too. */
+static enum iml_code import_net(struct imld_run *run, const struct imld_origin *origin,
+                                const struct imld_checkpoint_content *content,
+                                struct iml_error *error)
+{
+    const bool takes_knowledge = shares_knowledge(run, origin);
+    const char *const prefixes[] = {"parameters/", takes_knowledge ? "knowledge/" : NULL, NULL};
+    enum iml_code code = check_split(run, origin, error);
+    if (code == IML_OK) code = take(run, content, prefixes, error);
+    if (code != IML_OK) return code;
+    return tell(run, origin, takes_knowledge ? "\"knowledge\": true" : "\"knowledge\": false",
+                error);
+}
+
+/* Its confidence network alone (FIXMATCH 6.1, frozen). */
+static enum iml_code import_network(struct imld_run *run, const struct imld_origin *origin,
+                                    const struct imld_checkpoint_content *content,
+                                    struct iml_error *error)
+{
+    static const char *const prefixes[] = {"knowledge/", NULL};
+    const enum iml_code code = take(run, content, prefixes, error);
+    if (code != IML_OK) return code;
+    return tell(run, origin, "\"knowledge\": true, \"parameters\": false", error);
+}
+
 enum iml_code imld_run_import(struct imld_run *run, struct iml_error *error)
 {
     struct imld_sink *sink = run->options->sink;
+    const bool is_frozen = run->options->trainer->confidence.used == IML_WEIGHER_FROZEN;
     struct imld_origin origin = {0};
     struct imld_checkpoint_content content = {0};
     enum iml_code code = sink->origin(sink, &origin, &content, error);
     if (code == IML_ERROR_DATA)
         iml_error_mend(error, "the checkpoint that the job starts from can't be read: submit the "
                               "job anew from another one");
-    const bool takes_knowledge = code == IML_OK && shares_knowledge(run, &origin);
-    if (code == IML_OK) code = check_split(run, &origin, error);
-    if (code == IML_OK) code = take(run, &content, takes_knowledge, error);
-    if (code == IML_OK) code = tell(run, &origin, takes_knowledge, error);
+    if (code == IML_OK)
+        code = is_frozen ? import_network(run, &origin, &content, error)
+                         : import_net(run, &origin, &content, error);
     imld_checkpoint_content_clear(&content);
     imld_origin_clear(&origin);
     return code;

@@ -244,7 +244,7 @@ static const char *const weigher_inputs[] = {"image", "probabilities", "features
 static const char *const weigher_outputs[] = {"two_sigmoid", "linear", "sigmoid", NULL};
 static const char *const weigher_normalize[] = {"none", "batch_mean", NULL};
 static const char *const weigher_starts[] = {"zero", "pretrained", NULL};
-static const char *const weigher_used[] = {"learned", "ones", "permuted", NULL};
+static const char *const weigher_used[] = {"learned", "ones", "permuted", "frozen", NULL};
 static const char *const validation_from[] = {"held_out", "labeled", NULL};
 
 /* Of what stands in several places; pointers from there. */
@@ -303,6 +303,9 @@ static const struct binding bindings[] = {
     {"/confidence/input",                  read_choice,         AT(confidence.input), weigher_inputs},
     {"/confidence/output",                 read_choice,         AT(confidence.output), weigher_outputs},
     {"/confidence/normalize",              read_choice,         AT(confidence.normalize), weigher_normalize},
+    {"/confidence/model/depth",            read_size,           AT(confidence.depth), NULL},
+    {"/confidence/model/kind",             read_model_kind,     AT(confidence.model), NULL},
+    {"/confidence/model/width",            read_size,           AT(confidence.widening), NULL},
     {"/confidence/last_layer",             read_choice,         AT(confidence.start), weigher_starts},
     {"/confidence/weights",                read_choice,         AT(confidence.used), weigher_used},
     {"/confidence/through_features",       read_bool,           AT(confidence.through_features), NULL},
@@ -363,6 +366,7 @@ static const struct binding bindings[] = {
     {"/meta/knowledge/kind",               read_knowledge_kind, AT(meta.knowledge.kind), NULL},
     {"/meta/knowledge/initial",            read_double,         AT(meta.knowledge.initial), NULL},
     {"/meta/knowledge/clamp",              read_clamp,          AT(meta.knowledge), NULL},
+    {"/meta/schedule",                     read_choice,         AT(meta.schedule), schedules},
     {"/meta/updates",                      read_size,           AT(meta.updates), NULL},
     {"/meta/on_failure",                   read_choice,         AT(meta.on_failure), on_failures},
     {"/meta/gate/residual_below",          read_bound,          AT(meta.residual_below), NULL},

@@ -18,8 +18,10 @@ struct imld_run_options {
     double checkpoint_seconds;       /* between two checkpoints */
     double first_checkpoint_seconds; /* a suspect's first one comes sooner */
     double seconds_before;           /* of running time in earlier attempts */
-    bool has_origin;                 /* it starts from another job's checkpoint (DESIGN §4) */
-    const json_t *early_stopping;    /* the job's list as it is at the start */
+    /* it starts from another job's checkpoint (DESIGN §4), or its pool is weighed by that job's
+     * network (FIXMATCH 6.1) */
+    bool has_origin;
+    const json_t *early_stopping; /* the job's list as it is at the start */
     struct imld_orders *orders;
     struct imld_sink *sink;
 };
@@ -60,7 +62,8 @@ struct imld_run {
 IML_MUST_USE enum iml_code imld_run_resume(struct imld_run *run, struct iml_error *error);
 
 /* origin.c: what the run begins with instead of drawn weights: another job's, and its λ where the
- * knowledge is of one kind; step 0, optimizers fresh. An event tells. IML_ERROR_DATA: it is gone or
+ * knowledge is of one kind; or of frozen weights that job's confidence network alone. Step 0,
+ * optimizers fresh. An event tells. IML_ERROR_DATA: it is gone or
  * does not fit. */
 IML_MUST_USE enum iml_code imld_run_import(struct imld_run *run, struct iml_error *error);
 

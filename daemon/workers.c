@@ -96,7 +96,8 @@ static bool run_job(struct imld_worker *worker, const struct imld_job *job, cons
         .first_checkpoint_seconds =
             worker->job.is_suspect ? fmin(every, SUSPECT_CHECKPOINT_SECONDS) : every,
         .seconds_before = job->running_seconds,
-        .has_origin = json_object_get(spec, "from") != NULL,
+        .has_origin =
+            json_object_get(spec, "from") || imld_json_at(spec, "/confidence/from") != NULL,
         .early_stopping = rules,
         .orders = &worker->orders,
         .sink = sink,

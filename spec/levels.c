@@ -53,7 +53,10 @@ const struct imld_field *imld_row_of(unsigned algorithms, const char *path)
     return NULL;
 }
 
-/* "kind=a|b" where `kind` is left out: its default decides. */
+static enum condition condition_of(unsigned algorithms, const struct imld_level *level,
+                                   const struct imld_field *field);
+
+/* "kind=a|b" where `kind` is left out: its default decides, where it is in use itself. */
 static enum condition condition_of_default(const struct imld_field *sibling, const char *words)
 {
     if (!sibling->fallback || sibling->fallback[0] != '"') return OPEN;
@@ -74,7 +77,10 @@ static enum condition condition_of(unsigned algorithms, const struct imld_level 
     const struct imld_field *const sibling = imld_row_of(algorithms, path);
     if (!sibling) return OPEN;
     const json_t *const value = json_object_get(level->object, key);
-    if (!value) return condition_of_default(sibling, words);
+    if (!value) {
+        const enum condition used = condition_of(algorithms, level, sibling);
+        return used == HOLDS ? condition_of_default(sibling, words) : used;
+    }
     const char *const word = json_string_value(value);
     const bool is_name = sibling->type == IMLD_SET_NAME; /* any other name is right, too */
     if (!word || (!is_name && !imld_choices_have(sibling->choices, word))) return OPEN;

@@ -13,9 +13,7 @@
 
 static const char *const sections[] = {"data", "model"};
 
-/* The text at /from/NAME if it is one that its row allows; the row's default where it is left out;
- * NULL: neither. */
-static json_t *text_of(const json_t *from, const char *path, const char *name)
+json_t *imld_origin_text(const json_t *from, const char *path, const char *name)
 {
     struct imld_problems ignored = {0};
     const struct imld_field *row = imld_row_of(IMLD_ALL, path);
@@ -123,12 +121,12 @@ static bool put_knowledge(json_t *whole, const struct imld_origin_view *view, co
     return holds;
 }
 
-/* A fact of the checkpoint, which is taken; the document may say the same. false: no memory. */
-static bool put_fact(json_t *from, const char *name, json_t *fact, struct imld_problems *problems)
+bool imld_origin_fact(json_t *from, const char *pointer, json_t *fact,
+                      struct imld_problems *problems)
 {
-    char pointer[IMLD_POINTER_BYTES], found[IMLD_EXCERPT_BYTES], right[IMLD_EXCERPT_BYTES];
+    char found[IMLD_EXCERPT_BYTES], right[IMLD_EXCERPT_BYTES];
+    const char *name = strrchr(pointer, '/') + 1;
     const json_t *given = json_object_get(from, name);
-    imld_pointer_join(pointer, "/from", name);
     if (given && fact && !json_equal(given, fact)) {
         imld_excerpt(found, given);
         imld_excerpt(right, fact);
@@ -151,9 +149,9 @@ static json_t *merge(const json_t *document, const struct imld_origin_view *view
         holds = put_section(whole, sections[i], view, job, problems);
     holds = holds && put_knowledge(whole, view, job, problems);
     holds = holds && json_object_set(from, "checkpoint", checkpoint) == 0 &&
-            put_fact(from, "sha256", json_string(view->sha256), problems) &&
-            put_fact(from, "split_seed", split_seed_of(view->spec), problems) &&
-            put_fact(from, "step", json_integer(view->step), problems);
+            imld_origin_fact(from, "/from/sha256", json_string(view->sha256), problems) &&
+            imld_origin_fact(from, "/from/split_seed", split_seed_of(view->spec), problems) &&
+            imld_origin_fact(from, "/from/step", json_integer(view->step), problems);
     if (holds) return whole;
     imld_problems_add(problems, "", "no memory to resolve it");
     json_decref(whole);
@@ -189,8 +187,8 @@ json_t *imld_origin_bring(const json_t *document, const struct imld_resolve_cont
     if (!json_is_object(from) || !context->origin_view) return NULL;
     struct imld_origin_view view = {0};
     json_t *whole = NULL;
-    json_t *job = text_of(from, "/from/job", "job");
-    json_t *checkpoint = text_of(from, "/from/checkpoint", "checkpoint");
+    json_t *job = imld_origin_text(from, "/from/job", "job");
+    json_t *checkpoint = imld_origin_text(from, "/from/checkpoint", "checkpoint");
     const char *id = json_string_value(job);
     if (id && checkpoint &&
         context->origin_view(context->origin_context, id, json_string_value(checkpoint), &view,

@@ -16,4 +16,13 @@ json_t *imld_origin_bring(const json_t *document, const struct imld_resolve_cont
  * itself, is one of the other job: its pointer becomes /from/job. */
 void imld_origin_point(const json_t *document, struct imld_problems *problems, size_t first);
 
+/* For another `from` of a document: the text at FROM/NAME if it is one that its row at `path`
+ * allows, the row's default where it is left out; NULL: neither. */
+json_t *imld_origin_text(const json_t *from, const char *path, const char *name);
+
+/* A fact of the checkpoint, which is taken, under the last name of the pointer; the document may
+ * say the same. false: no memory. */
+bool imld_origin_fact(json_t *from, const char *pointer, json_t *fact,
+                      struct imld_problems *problems);
+
 #endif

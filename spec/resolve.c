@@ -11,9 +11,11 @@
 #include "spec/facts.h"
 #include "spec/fallback.h"
 #include "spec/fields.h"
+#include "spec/frozen.h"
 #include "spec/levels.h"
 #include "spec/origin.h"
 #include "spec/pointer.h"
+#include "spec/preset.h"
 #include "spec/suggest.h"
 #include "spec/synthetic.h"
 #include "spec/value.h"
@@ -405,11 +407,18 @@ json_t *imld_spec_resolve(const json_t *document, const struct imld_resolve_cont
 {
     if (!is_shallow_object(document, problems)) return NULL;
     const bool has_origin = json_object_get(document, "from") != NULL;
-    json_t *const whole = imld_origin_bring(document, context, problems);
+    json_t *const brought = imld_origin_bring(document, context, problems);
+    const json_t *whole = brought ? brought : document;
+    json_t *const frozen = imld_frozen_bring(whole, context, problems);
+    if (frozen) whole = frozen;
+    json_t *const preset = imld_preset_apply(whole, problems);
+    if (preset) whole = preset;
     const size_t own = problems->count;
-    json_t *const spec = resolve_document(whole ? whole : document, context, has_origin, problems);
-    if (whole) imld_origin_point(document, problems, own);
-    json_decref(whole);
+    json_t *const spec = resolve_document(whole, context, has_origin, problems);
+    if (brought) imld_origin_point(document, problems, own);
+    json_decref(brought);
+    json_decref(frozen);
+    json_decref(preset);
     return spec;
 }
 

@@ -53,7 +53,7 @@ struct iml_weigher {
     iml_real *loss_tangents;         /* rows of a linearized batch */
     double *influences, *w_bar;      /* linearized_rows: dL_V/dwᵢ of the latest pull; scratch */
     iml_real *zero, *product; /* M zeros, a constant that the layout writes; P; through features */
-    iml_real *omega_bar_dot;         /* where a product leaves ω̄̇; NULL: not wanted */
+    iml_real *omega_bar_dot;  /* where a product leaves ω̄̇; NULL: not wanted */
 };
 
 /* Describes C; pool: the number of images. base is borrowed. Free with iml_weigher_free. */

@@ -80,6 +80,8 @@ const char *iml_weigher_output_name(enum iml_weigher_output output)
 
 /* --- lists --- */
 
+const double iml_least_mean = 1e-3;
+
 static double mean_of(size_t n, const double *x)
 {
     double sum = 0;
@@ -102,7 +104,8 @@ void iml_weights_find(struct iml_weights *self)
     self->is_unequal = true;
     if (self->normalize == IML_WEIGHER_PLAIN) return;
     const double mean = mean_of(n, self->w);
-    self->is_unequal = mean >= 1e-3;
+    self->found_mean = mean;
+    self->is_unequal = mean >= iml_least_mean;
     self->mean = self->is_unequal ? mean : 1;
     for (size_t i = 0; i < n; i++) self->w[i] = self->is_unequal ? self->w[i] / mean : 1;
 }

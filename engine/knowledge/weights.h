@@ -17,15 +17,19 @@ struct iml_weight_output {
 
 extern const struct iml_weight_output iml_weight_outputs[IML_WEIGHER_OUTPUTS];
 
+extern const double iml_least_mean;
+
 /* How a list of weights came about. */
 struct iml_weights {
     const struct iml_weight_output *output;
     enum iml_weigher_normalize normalize;
     size_t count;
-    double *a;       /* borrowed, as are all lists */
-    double *w;       /* from a */
-    double mean;     /* ⟨c⟩; 1 where it is not divided by */
-    bool is_unequal; /* false: ⟨c⟩ was below 1e-3, and each w is 1, a constant (FIXMATCH 6.1) */
+    double *a;         /* borrowed, as are all lists */
+    double *w;         /* from a */
+    double mean;       /* ⟨c⟩; 1 where it is not divided by */
+    double found_mean; /* ⟨c⟩ of batch_mean, whatever it was */
+    /* false: ⟨c⟩ was below iml_least_mean, and each w is 1, a constant (FIXMATCH 6.1) */
+    bool is_unequal;
 };
 
 /* w from a. */

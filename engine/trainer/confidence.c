@@ -8,6 +8,12 @@ static bool is_finished(const struct iml_trainer *self)
     return self->state->step >= self->options.inner.steps;
 }
 
+/* C is another job's, and stays as it is: no update is made. */
+static bool is_frozen(const struct iml_trainer *self)
+{
+    return self->options.confidence.used == IML_WEIGHER_FROZEN;
+}
+
 static bool is_warm(const struct iml_trainer *self)
 {
     return self->state->step >= self->options.inner.warmup_steps;
@@ -16,7 +22,7 @@ static bool is_warm(const struct iml_trainer *self)
 static enum iml_code step(struct iml_trainer *self, struct iml_rows *rows, struct iml_error *error)
 {
     struct iml_state *state = self->state;
-    if (is_warm(self) && state->steps_left == 0) {
+    if (is_warm(self) && state->steps_left == 0 && !is_frozen(self)) {
         const enum iml_code code = iml_update(self, rows, error);
         state->steps_left = self->options.inner.steps_per_update;
         return code;
@@ -24,7 +30,7 @@ static enum iml_code step(struct iml_trainer *self, struct iml_rows *rows, struc
     const bool was_warm = is_warm(self);
     const enum iml_code code = iml_inner_step(self, error);
     if (code != IML_OK) return code;
-    if (was_warm) state->steps_left--;
+    if (was_warm && !is_frozen(self)) state->steps_left--;
     iml_run_after_step(self);
     if (!was_warm && is_warm(self)) state->is_evaluation_due = 1;
     return IML_OK;
@@ -101,6 +107,11 @@ static enum iml_code check(const struct iml_trainer *self, struct iml_error *err
         return refuse("/meta/knowledge/kind", "λ must weigh the pool's images", error);
     if (meta->knowledge.kind->move && meta->optimizer.kind != iml_optimizer_kind_find("adam"))
         return refuse("/meta/optimizer/kind", "free weights have an Adam an image", error);
+    if (meta->knowledge.kind->move && is_frozen(self))
+        return refuse("/confidence/weights",
+                      "free weights are of one pool: another job's fit no "
+                      "other",
+                      error);
     code = check_network(self, error);
     return code == IML_OK ? check_batches(self, error) : code;
 }
@@ -112,12 +123,24 @@ static size_t updates(const struct iml_inner_options *inner)
     return left / inner->steps_per_update + (left % inner->steps_per_update > 0);
 }
 
+/* No memory for what is not done: the smallest of each batch, and no solver's vectors. */
+static void forgo_updates(struct iml_trainer *self)
+{
+    struct iml_meta_options *meta = &self->options.meta;
+    meta->updates = 0;
+    meta->curvature_batch = 1 + 2 * self->options.consistency.ratio;
+    meta->validation_batch = 1;
+    meta->solver = (struct iml_solver_options){.kind = iml_solver_kind_find("identity")};
+    self->options.diagnostics = (struct iml_diagnostics_options){0};
+}
+
 static enum iml_code prepare(struct iml_trainer *self, struct iml_error *error)
 {
     struct iml_meta_options *meta = &self->options.meta;
     const size_t pool = self->pool_counts.own_total + self->pool_counts.extra_total;
     meta->updates = updates(&self->options.inner);
     if (meta->curvature_batch == 0) meta->curvature_batch = iml_run_training_rows(self);
+    if (is_frozen(self)) forgo_updates(self);
     const enum iml_code code =
         iml_weigher_new(&self->options.confidence, self->net, !meta->knowledge.kind->move, pool,
                         &self->weigher, error);

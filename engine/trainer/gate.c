@@ -26,7 +26,7 @@ static bool promises_positive(const struct iml_meta_options *meta)
            meta->solver.kind == iml_solver_kind_find("cg");
 }
 
-static struct iml_note *add_note(struct iml_trainer *self, const char *kind, const char *mend)
+struct iml_note *iml_run_add_note(struct iml_trainer *self, const char *kind, const char *mend)
 {
     assert(self->note_count < IML_NOTES_MAX);
     struct iml_note *note = &self->notes[self->note_count++];
@@ -54,10 +54,11 @@ static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict 
                                           [IML_ON_FAILURE_SKIP] = "λ stayed as it was"};
     const unsigned long long update = self->state->update + 1;
     if (verdict->is_first) {
-        struct iml_note *note = add_note(self, "estimate_failed",
-                                         "the rows meta/failed and meta/skipped tell of each later "
-                                         "failure; this event comes once, without a gate once in "
-                                         "each attempt");
+        struct iml_note *note =
+            iml_run_add_note(self, "estimate_failed",
+                             "the rows meta/failed and meta/skipped tell of each later "
+                             "failure; this event comes once, without a gate once in "
+                             "each attempt");
         char number[32] = "";
         const double value = number_of(verdict->failure, facts);
         if (!isnan(value)) (void)snprintf(number, sizeof number, " (%g)", value);
@@ -66,7 +67,7 @@ static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict 
                        iml_failure_name(verdict->failure), number, actions[verdict->action]);
     }
     if (verdict->is_stalled) {
-        struct iml_note *note = add_note(
+        struct iml_note *note = iml_run_add_note(
             self, "warning",
             "what failed may fail for ever, since a skipped update changes nothing: take "
             "meta.solver.precondition \"l2\" or step_size \"auto\", the solver \"auto\", or "

@@ -163,16 +163,27 @@ static bool pull_identity(struct iml_trainer *self)
     return isfinite(iml_norm_squared(self->knowledge.size, self->hypergradient));
 }
 
+/* η of the update at hand. */
+static double meta_rate(const struct iml_trainer *self)
+{
+    const struct iml_meta_options *meta = &self->options.meta;
+    const double rate = meta->optimizer.learning_rate;
+    if (meta->schedule == IML_SCHEDULE_CONSTANT) return rate;
+    return rate * (1 + cos(acos(-1) * (double)self->state->update / (double)meta->updates)) / 2;
+}
+
 /* Moves λ, and keeps what that gains to first order, |∇λL·Δλ| (MATH §6). */
 static void move_lambda(struct iml_trainer *self)
 {
     const size_t size = self->knowledge.size;
+    struct iml_optimizer *optimizer = &self->meta_optimizer;
+    optimizer->options.learning_rate = meta_rate(self);
     memcpy(self->lambda_change, self->knowledge.lambda, size * sizeof *self->lambda_change);
     if (self->knowledge.options.kind->move)
-        self->knowledge.options.kind->move(&self->knowledge, &self->options.meta.optimizer,
+        self->knowledge.options.kind->move(&self->knowledge, &optimizer->options,
                                            self->hypergradient);
     else
-        iml_optimizer_step(&self->meta_optimizer, self->knowledge.lambda, self->hypergradient);
+        iml_optimizer_step(optimizer, self->knowledge.lambda, self->hypergradient);
     iml_knowledge_clamp(&self->knowledge);
     iml_knowledge_refresh(&self->knowledge);
     iml_xpby(size, self->knowledge.lambda, -1, self->lambda_change);

@@ -1,6 +1,7 @@
 /* weigh.c: the batches of a confidence network beside those of training (FIXMATCH 6.1): what it is
  * linearized at, and weak views of the pool that its statistics and its fit are made of. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/core/vector.h"
@@ -145,11 +146,12 @@ static enum iml_code fit(struct iml_trainer *self, struct iml_error *error)
 enum iml_code iml_weigh_begin(struct iml_trainer *self, struct iml_error *error)
 {
     const struct iml_weigher *weigher = self->weigher;
-    const bool is_fitted = weigher->options.start == IML_WEIGHER_PRETRAINED;
+    const bool is_frozen = weigher->options.used == IML_WEIGHER_FROZEN; /* as it was imported */
+    const bool is_fitted = weigher->options.start == IML_WEIGHER_PRETRAINED && !is_frozen;
     double oscillation = 0;
     enum iml_code code = IML_OK;
     if (self->state->is_ready || !weigher->net) return IML_OK;
-    code = follow(self, 1, error);
+    if (!is_frozen) code = follow(self, 1, error);
     if (code == IML_OK && is_fitted) code = fit(self, error);
     if (code == IML_OK && is_fitted) code = follow(self, 1, error);
     if (code == IML_OK) code = iml_weighed_keep(self, &oscillation, error);
@@ -157,11 +159,28 @@ enum iml_code iml_weigh_begin(struct iml_trainer *self, struct iml_error *error)
     return code;
 }
 
+/* FIXMATCH 6.1: a batch whose mean is too small to divide by had w = 1. An event at each such
+ * update, of the weights that the update was made with. */
+static void tell_small_mean(struct iml_trainer *self)
+{
+    const struct iml_weights *weights = &self->weigher->weights;
+    if (!self->weigher->net || weights->is_unequal) return;
+    struct iml_note *note = iml_run_add_note(
+        self, "small_weights",
+        "C has turned the whole pool down: take a smaller meta.optimizer.learning_rate, "
+        "confidence.decay above 0, or the stop rule collapsed_weights");
+    (void)snprintf(note->what, sizeof note->what,
+                   "at update %llu the batch's mean weight was %.3g, below %g: w = 1 was taken",
+                   (unsigned long long)self->state->update + 1, weights->found_mean,
+                   iml_least_mean);
+}
+
 enum iml_code iml_weigh_after_update(struct iml_trainer *self, struct iml_rows *rows,
                                      struct iml_error *error)
 {
     const uint32_t pass = (uint32_t)(self->state->update + 1) * passes_an_update;
     double oscillation = 0;
+    tell_small_mean(self);
     enum iml_code code = follow(self, pass, error);
     if (code == IML_OK) code = iml_weighed_keep(self, &oscillation, error);
     if (code == IML_OK) iml_rows_add_known(rows, IML_METRIC_WEIGHT_OSCILLATION, oscillation);

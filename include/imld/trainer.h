@@ -119,7 +119,9 @@ enum iml_validation_from { IML_VALIDATION_HELD_OUT, IML_VALIDATION_LABELED };
 struct iml_meta_options {
     struct iml_knowledge_options knowledge;
     struct iml_optimizer_options optimizer;
-    size_t updates;          /* confidence: what its steps allow */
+    size_t updates; /* confidence: what its steps allow */
+    /* confidence: of λ's optimizer: η, or η (1 + cos(πk/U))/2 at update k of U */
+    enum iml_schedule schedule;
     size_t validation_batch; /* images of the validation batch, at most all */
     enum iml_validation_from validation_from;
     /* images of the curvature batch; confidence: its rows [α(x); α(u); 𝒜(u)], 0: as many as a
@@ -221,7 +223,7 @@ struct iml_rows {
 #define IML_NOTES_MAX 4
 #define IML_NOTE_TEXT_MAX 160
 struct iml_note {
-    const char *kind;             /* "estimate_failed" or "warning", a string literal */
+    const char *kind;             /* "estimate_failed", "warning", …: a string literal */
     char what[IML_NOTE_TEXT_MAX]; /* the fact with its numbers */
     const char *mend;             /* what to do about it; a string literal */
 };

@@ -32,9 +32,15 @@ enum iml_weigher_normalize { IML_WEIGHER_PLAIN, IML_WEIGHER_BATCH_MEAN };
  * drawn, then fitted to w = 1. */
 enum iml_weigher_start { IML_WEIGHER_ZERO, IML_WEIGHER_PRETRAINED };
 
-/* What multiplies the loss while C learns (ablations): its weights, 1, or its weights permuted
- * within the batch. */
-enum iml_weigher_used { IML_WEIGHER_LEARNED, IML_WEIGHER_ONES, IML_WEIGHER_PERMUTED };
+/* What multiplies the loss (ablations): C's weights while it learns; 1 while it learns; its weights
+ * permuted within the batch while it learns; or the weights of a C that was learned elsewhere: ω
+ * and C's statistics are imported before the first step (iml_trainer_imported) and never change. */
+enum iml_weigher_used {
+    IML_WEIGHER_LEARNED,
+    IML_WEIGHER_ONES,
+    IML_WEIGHER_PERMUTED,
+    IML_WEIGHER_FROZEN
+};
 
 /* All zero is FIXMATCH 6.1's default, but for `hidden`. */
 struct iml_weigher_options {

@@ -3,7 +3,7 @@ any number of threads and across kill -9 in each form, rows, artifacts."""
 import copy
 import json
 
-from harness import SANITIZER, Case, main, specs
+from harness import SANITIZER, Case, Tensors, differences, main, specs
 
 CONFIDENCE = {
     "algorithm": "confidence",
@@ -29,7 +29,8 @@ FORMS = [
 ]
 DEFAULTS = {
     "confidence": {"form": "separate", "input": "image", "output": "two_sigmoid", "normalize": "none",
-                   "last_layer": "zero", "decay": 0, "validation_from": "held_out", "weights": "learned"},
+                   "model": {"kind": "cnn_small"}, "last_layer": "zero", "decay": 0, "preset": "none",
+                   "validation_from": "held_out", "weights": "learned"},
     "consistency": {"ratio": 7, "threshold": 0.95, "weight": 1, "strong": "randaugment"},
 }
 
@@ -65,6 +66,11 @@ class ConfidenceTest(Case):
         self.assertEqual(spec["meta"]["validation_batch"], 40)
         self.assertEqual(spec["confidence"]["hidden"], [64])
         self.assertNotIn("input", spec["confidence"])
+        self.assertNotIn("model", spec["confidence"])
+        spec = self.dry(client, {"algorithm": "confidence", "data": {"set": "shapes", "validation": 100},
+                                 "inner": {"batch": 4}, "confidence": {"preset": "paper"}})
+        self.assertEqual(spec["confidence"]["model"], {"kind": "wrn", "depth": 28, "width": 2})
+        self.assertEqual((spec["inner"]["batch"], spec["inner"]["steps_per_update"]), (4, 512))
 
     def test_the_same_bits_for_any_number_of_threads_and_across_a_kill(self):
         daemon = self.daemon(data_roots=[self.data()], threads=4)
@@ -113,6 +119,53 @@ class ConfidenceTest(Case):
         self.assertEqual(images["least_weights"], sorted(images["least_weights"]))
         self.assertLessEqual(images["least_weights"][-1], images["most_weights"][-1])
 
+    def test_frozen_weights_are_another_jobs(self):
+        daemon = self.daemon(data_roots=[self.data()])
+        client = daemon.client()
+        network = {"form": "separate", "input": "probabilities", "hidden": [6], "normalize": "batch_mean"}
+        source = client.create(confidence(network))
+        self.assertEqual(client.wait_state(source, "completed")["state"], "completed")
+        last = next(c for c in client.checkpoints(source) if c["name"] == "last")
+        weights = {"weights": "frozen", "from": {"job": source, "checkpoint": "last"}}
+        spec = confidence(weights, seed=5)
+        whole = client.outcome(client.create(spec))
+        id = client.create(specs.merged(spec, {"checkpoint": {"every_seconds": 0}}))
+        job = client.job(id)
+        self.assertEqual(job["spec"]["confidence"]["from"],
+                         {"job": source, "checkpoint": "last", "sha256": last["sha256"], "step": last["step"]})
+        for name, value in network.items():
+            self.assertEqual(job["spec"]["confidence"][name], value)
+        client.wait_checkpoint(id)
+        daemon.kill()
+        daemon.start()
+        client = daemon.client()
+        self.assert_same_outcome(whole, client.outcome(id), "killed")
+        imported = [event["data"] for event in client.events(id) if event["kind"] == "imported"]
+        self.assertEqual(imported, [{"job": source, "checkpoint": "last", "step": last["step"],
+                                     "sha256": last["sha256"], "knowledge": True, "parameters": False}])
+        self.assertNotIn("meta/gradient_norm", client.metrics(id))
+        theirs, ours = Tensors(client.checkpoint(source, "last")), Tensors(client.checkpoint(id, "last"))
+        changed = differences(theirs, ours)
+        self.assertEqual([name for name in changed if name.startswith("knowledge/")], [])
+        self.assertTrue([name for name in changed if name.startswith("parameters/")])
+
+    def test_weights_that_swing_or_collapse_end_a_job(self):
+        client = self.daemon(data_roots=[self.data()]).client()
+        free = client.create(confidence())
+        client.wait_state(free, "completed")
+        cases = [({"rule": "unstable_weights", "oscillation_above": 0, "updates": 1},
+                  {"metric", "value", "smallest", "oscillation_above", "updates", "since_step"}),
+                 ({"rule": "collapsed_weights", "mean_below": 100},
+                  {"mean", "mean_below", "effective_size", "effective_size_below"})]
+        for rule, numbers in cases:
+            job = client.wait_state(client.create(confidence(early_stopping=[rule])), "completed")
+            self.assertEqual((job["reason"]["kind"], job["reason"]["rule"]), ("stopped_by_rule", rule["rule"]))
+            self.assertEqual(set(job["reason"]["numbers"]), numbers)
+            path = f"/v1/jobs/{free}/early_stopping/backtest"
+            answer = client.expect(200, "POST", path, {"early_stopping": [rule]}).json()
+            self.assertEqual((answer["rule"], answer["step"]), (rule["rule"], job["progress"]["step"]))
+            self.assertEqual(set(answer["numbers"]), numbers)
+
     def test_refusals(self):
         client = self.daemon(data_roots=[self.data()]).client()
         shared = {"form": "shared", "hidden": [8]}
@@ -129,6 +182,11 @@ class ConfidenceTest(Case):
             (confidence(meta={"curvature": {"batch": 6}}), "/meta/curvature/batch"),
             (confidence(meta={"validation_batch": 101}), "/meta/validation_batch"),
             (confidence(algorithm="fixmatch"), "/confidence"),
+            (confidence({**shared, "weights": "frozen"}), "/confidence/from"),
+            (confidence({**shared, "model": {"kind": "wrn"}}), "/confidence/model"),
+            (confidence({"form": "separate", "model": {"kind": "wrn", "depth": 11}}), "/confidence"),
+            (confidence(early_stopping=[{"rule": "collapsed_weights", "updates": 3}]),
+             "/early_stopping/0/updates"),
         ]
         for spec, pointer in cases:
             answer = client.expect(422, "POST", "/v1/jobs", copy.deepcopy(spec)).json()

@@ -32,8 +32,11 @@ class Schema:
         name, _, values = (row.get("when") or "").partition("=")
         if name.startswith("!"):
             return name[1:] not in parent
-        beside = self.rows.get(f"{row['path'].rpartition('/')[0]}/{name}", [{}])[0]
-        return not name or parent.get(name, beside.get("default")) in values.split("|")
+        if not name:
+            return True
+        beside = self.rows.get(f"{row['path'].rpartition('/')[0]}/{name}", [])
+        default = next((other["default"] for other in beside if self.holds(other, parent, algorithm)), None)
+        return parent.get(name, default) in values.split("|")
 
     def algorithm_of(self, spec):
         """Its name among a field's algorithms: with data.labels some have rows of their own."""

@@ -109,8 +109,17 @@ static void test_the_split_of_another_job(void **state)
 }
 
 /* Fields that are the daemon's own, or say nothing but what the engine has one of. */
-static const char *const elsewhere[] = {"/checkpoint", "/early_stopping", "/from", "/name",
-                                        "/note",       "/priority",       "/tags", "/model/kind"};
+static const char *const elsewhere[] = {"/checkpoint",
+                                        "/early_stopping",
+                                        "/from",
+                                        "/name",
+                                        "/note",
+                                        "/priority",
+                                        "/tags",
+                                        "/model/kind",
+                                        "/confidence/preset",
+                                        "/confidence/from",
+                                        "/consistency/strong"};
 
 static bool is_elsewhere(const char *path)
 {
@@ -246,6 +255,11 @@ static void test_each_field_reaches_an_option(void **state)
                            " {'kind': 'least_squares'}}}");
     (void)check_each_field("{'algorithm': 'supervised', 'data': {'set': 'x'}, 'model':"
                            " {'activation': 'leaky_relu', 'batch_norm': {}, 'dropout': 0.1}}");
+    assert_true(check_each_field("{'algorithm': 'confidence', 'data': {'set': 'x'}, 'confidence':"
+                                 " {'model': {'kind': 'wrn'}}}") >= 50);
+    (void)check_each_field("{'algorithm': 'confidence', 'data': {'set': 'x'}, 'confidence':"
+                           " {'form': 'shared', 'activation': 'tanh'}, 'meta': {'schedule':"
+                           " 'cosine'}}");
     assert_true(check_each_field(verify) >= 10);
     assert_true(check_each_field(compare) >= 10);
 }

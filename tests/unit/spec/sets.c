@@ -58,6 +58,13 @@ static bool origin_view(void *context, const char *job, const char *checkpoint,
         {"j0000006", "{\"algorithm\":\"fixmatch\",\"data\":{" FEW "}," FEW_MODEL ",\"seed\":7}"},
         {"j0000007", "{\"algorithm\":\"supervised\",\"data\":{" FEW
                      ",\"views\":\"none\"}," FEW_MODEL ",\"seed\":7}"},
+        {"j0000008",
+         "{\"algorithm\":\"confidence\",\"data\":{" FEW "}," FEW_MODEL
+         ",\"confidence\":{\"form\":\"separate\",\"input\":\"probabilities\",\"hidden\":"
+         "[7],\"activation\":\"tanh\",\"output\":\"sigmoid\",\"normalize\":\"batch_mean\","
+         "\"decay\":0.5,\"last_layer\":\"zero\",\"weights\":\"learned\"},\"seed\":7}"},
+        {"j0000009", "{\"algorithm\":\"confidence\",\"data\":{" FEW "}," FEW_MODEL
+                     ",\"confidence\":{\"form\":\"weights_per_example\"},\"seed\":7}"},
     };
     static json_t
         *parsed[sizeof jobs / sizeof jobs[0]]; /* once: jansson can't parse without memory */

@@ -106,6 +106,42 @@ static void test_few_labels_stay_few(void **unused)
     json_decref(spec);
 }
 
+#define FROZEN(inside, rest)                                                                       \
+    "{\"algorithm\":\"confidence\",\"data\":{\"set\":\"tiny\",\"labels\":6},\"confidence\":{"      \
+    "\"weights\":"                                                                                 \
+    "\"frozen\",\"from\":{" inside "}" rest "}}"
+#define JOB8 "\"job\":\"j0000008\""
+
+/* FIXMATCH 6.1: the network is that job's; how it was learned, data and net are not. */
+static void test_frozen_weights_are_those_of_the_other_network(void **unused)
+{
+    (void)unused;
+    json_t *spec = resolve_or_fail(FROZEN(JOB8, ""));
+    static const struct {
+        const char *pointer, *text;
+    } rows[] = {
+        {"/confidence/form", "separate"},           {"/confidence/input", "probabilities"},
+        {"/confidence/activation", "tanh"},         {"/confidence/output", "sigmoid"},
+        {"/confidence/normalize", "batch_mean"},    {"/confidence/weights", "frozen"},
+        {"/confidence/from/job", "j0000008"},       {"/confidence/from/checkpoint", "best"},
+        {"/confidence/from/sha256", origin_sha256},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_string_equal(text_at(spec, rows[i].pointer), rows[i].text);
+    assert_int_equal(number_at(spec, "/confidence/from/step"), 40);
+    assert_int_equal(number_at(spec, "/confidence/hidden/0"), 7);
+    assert_true(json_number_value(imld_json_at(spec, "/confidence/decay")) == 0);
+    assert_null(imld_json_at(spec, "/from"));
+    assert_true(json_is_true(imld_json_at(spec, "/data/unlabeled_includes_labeled")));
+    assert_int_equal(number_at(spec, "/data/validation"), 20); /* its own */
+    char *text = json_dumps(spec, 0);
+    json_t *again = resolve_or_fail(text);
+    assert_true(json_equal(spec, again));
+    json_decref(again);
+    json_decref(spec);
+    free(text);
+}
+
 struct bad {
     const char *text, *pointers, *detail;
 };
@@ -144,6 +180,19 @@ static const struct bad table[] = {
     {FROM(JOB1 ",\"sha256\":5", ""), "/from/sha256", NULL},
     {FROM(JOB1 ",\"step\":41", ""), "/from/step", "found 41"},
     {FROM(JOB1 ",\"split_seed\":8", ""), "/from/split_seed", "found 8"},
+    /* a network alone */
+    {FROZEN("\"job\":\"j0000099\"", ""), "/confidence/from/job", "no such job"},
+    {FROZEN("\"job\":\"j0000006\"", ""), "/confidence/from/job", "no confidence network"},
+    {FROZEN("\"job\":\"j0000009\"", ""), "/confidence/from/job", "no confidence network"},
+    {FROZEN("", ""), "/confidence/from/job", "required"},
+    {FROZEN(JOB8 ",\"checkpoint\":\"step-7\"", ""), "/confidence/from/checkpoint", "it has best"},
+    {FROZEN(JOB8 ",\"step\":41", ""), "/confidence/from/step", "found 41"},
+    {FROZEN(JOB8 ",\"steps\":40", ""), "/confidence/from/steps", "unknown field"},
+    {FROZEN(JOB8, ",\"output\":\"linear\""), "/confidence/output", "comes from job j0000008"},
+    {FROZEN(JOB8, ",\"model\":{}"), "/confidence/model /confidence/model", "comes from job j0000008"},
+    {"{\"algorithm\":\"confidence\",\"data\":{\"set\":\"tiny\",\"labels\":6},\"confidence\":{\"weights\":\"frozen\"}}", "/confidence/from", "required"},
+    {"{\"algorithm\":\"confidence\",\"data\":{\"set\":\"tiny\",\"labels\":6},\"confidence\":{\"from\":{" JOB8 "}}}", "/confidence/from", "needs frozen"},
+    {"{\"algorithm\":\"confidence\",\"from\":{\"job\":\"j0000006\"},\"confidence\":{\"weights\":\"frozen\",\"from\":{" JOB8 "}}}", "/confidence/from", "leave /from out"},
     /* other fields are judged as ever, against that job's counts */
     {FROM(JOB1, ",\"inner\":{\"batch\":21}"), "/inner/batch", "at most 20"},
     {FROM(JOB1, ",\"priority\":5"), "/priority", "admin"},
@@ -188,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_the_split_seed_is_that_of_the_first_job),
         cmocka_unit_test(test_a_resolved_job_resolves_to_itself),
         cmocka_unit_test(test_few_labels_stay_few),
+        cmocka_unit_test(test_frozen_weights_are_those_of_the_other_network),
         cmocka_unit_test(test_each_bad_document_is_told),
         cmocka_unit_test(test_from_is_not_patched),
     };

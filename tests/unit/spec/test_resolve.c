@@ -175,6 +175,11 @@ static const char *const right[] = {
     "\"patience\"},{\"rule\":\"target\",\"value\":0.9},{\"rule\":\"budget\",\"steps\":100},"
     "{\"rule\":\"budget\",\"seconds\":0.5}],\"seed\":4294967295,\"priority\":-3,"
     "\"note\":\"Größe 🙂\",\"tags\":[\"a\",\"b\"]}",
+    "{\"algorithm\":\"confidence\",\"data\":{\"set\":\"tiny\",\"labels\":6},\"confidence\":"
+    "{\"form\":\"shared\"},\"early_stopping\":[{\"rule\":\"unstable_weights\"},{\"rule\":"
+    "\"collapsed_weights\",\"mean_below\":0.1}]}",
+    "{\"algorithm\":\"confidence\",\"data\":{\"set\":\"fashion-mnist\"},\"confidence\":"
+    "{\"preset\":\"paper\"}}",
     "{\"algorithm\":\"supervised\",\"data\":{\"set\":\"fashion-mnist\"},"
     "\"model\":{\"kind\":\"resnet18\",\"batch_norm\":{\"momentum\":0.01}}}",
 };
@@ -195,6 +200,68 @@ static void test_a_resolved_spec_resolves_to_itself(void **unused)
         json_decref(spec);
         json_decref(again);
     }
+}
+
+#define PAPER(inside, rest)                                                                        \
+    "{\"algorithm\":\"confidence\",\"data\":{\"set\":\"fashion-mnist\"},"                          \
+    "\"confidence\":{\"preset\":\"paper\"" inside "}" rest "}"
+
+/* FIXMATCH 6.3, main branch. */
+static void test_the_papers_preset(void **unused)
+{
+    (void)unused;
+    json_t *const spec = resolve_or_fail(PAPER("", ""));
+    json_t *const wanted = json_loads(
+        "{\"data\": {\"labels\": 250, \"validation\": 1000},"
+        " \"model\": {\"kind\": \"wrn\", \"depth\": 28, \"width\": 2},"
+        " \"inner\": {\"batch\": 64, \"steps\": 517120, \"steps_per_update\": 512,"
+        "   \"warmup\": {\"steps\": 5120}, \"weight_decay\": 5e-4, \"schedule\": \"cosine\","
+        "   \"optimizer\": {\"kind\": \"sgd\", \"learning_rate\": 0.03, \"momentum\": 0.9,"
+        "     \"nesterov\": true}},"
+        " \"consistency\": {\"ratio\": 7, \"threshold\": 0.95, \"weight\": 1},"
+        " \"confidence\": {\"preset\": \"paper\", \"form\": \"separate\", \"input\": \"image\","
+        "   \"model\": {\"kind\": \"wrn\", \"depth\": 28, \"width\": 2}, \"output\": \"linear\","
+        "   \"normalize\": \"none\", \"last_layer\": \"pretrained\", \"decay\": 5e-4,"
+        "   \"validation_from\": \"held_out\", \"weights\": \"learned\"},"
+        " \"meta\": {\"schedule\": \"cosine\", \"validation_batch\": 1000,"
+        "   \"curvature\": {\"kind\": \"hessian\", \"batch\": 128},"
+        "   \"optimizer\": {\"kind\": \"sgd\", \"learning_rate\": 1e-3, \"momentum\": 0.9,"
+        "     \"nesterov\": true},"
+        "   \"solver\": {\"kind\": \"neumann\", \"terms\": 3, \"step_size\": 0.1,"
+        "     \"scale\": false}}}",
+        0, NULL);
+    assert_non_null(wanted);
+    assert_within(wanted, spec);
+    json_decref(wanted);
+    json_decref(spec);
+}
+
+/* What the document says stays, and decides which of the preset's values have a place. */
+static void test_a_preset_gives_defaults_alone(void **unused)
+{
+    (void)unused;
+    json_t *spec = resolve_or_fail(
+        PAPER(",\"form\":\"shared\",\"output\":\"sigmoid\"",
+              ",\"meta\":{\"solver\":{\"kind\":\"identity\"},\"optimizer\":{\"kind\":\"adam\"}},"
+              "\"inner\":{\"batch\":16}"));
+    assert_null(at(spec, "/confidence/model"));
+    assert_null(at(spec, "/confidence/input"));
+    assert_string_equal(json_string_value(at(spec, "/confidence/last_layer")), "zero");
+    assert_int_equal(json_integer_value(at(spec, "/inner/batch")), 16);
+    assert_null(at(spec, "/meta/solver/step_size"));
+    assert_true(json_number_value(at(spec, "/meta/optimizer/learning_rate")) == 0.01);
+    json_decref(spec);
+    spec = resolve_or_fail(PAPER(",\"form\":\"weights_per_example\"", ""));
+    assert_string_equal(json_string_value(at(spec, "/meta/optimizer/kind")), "adam");
+    assert_null(at(spec, "/confidence/decay"));
+    json_decref(spec);
+    spec = resolve_or_fail(PAPER(",\"validation_from\":\"labeled\"", ""));
+    assert_int_equal(json_integer_value(at(spec, "/meta/validation_batch")), 250);
+    json_decref(spec);
+    spec = resolve_or_fail("{\"algorithm\":\"confidence\",\"data\":{\"set\":\"fashion-mnist\","
+                           "\"validation\":300},\"confidence\":{\"preset\":\"paper\"}}");
+    assert_int_equal(json_integer_value(at(spec, "/meta/validation_batch")), 300);
+    json_decref(spec);
 }
 
 static void test_an_integral_real_is_an_integer(void **unused)
@@ -372,6 +439,8 @@ int main(void)
         cmocka_unit_test(test_a_net_of_images_has_its_own_fields),
         cmocka_unit_test(test_defaults_never_exceed_a_small_set),
         cmocka_unit_test(test_a_resolved_spec_resolves_to_itself),
+        cmocka_unit_test(test_the_papers_preset),
+        cmocka_unit_test(test_a_preset_gives_defaults_alone),
         cmocka_unit_test(test_an_integral_real_is_an_integer),
         cmocka_unit_test(test_rules_get_their_defaults),
         cmocka_unit_test(test_sets_need_not_be_looked_at),
