@@ -33,7 +33,20 @@ def module_of(name):
     return nets.Wrn(3, CLASSES, int(depth), int(widening)), (3, 32, 32)
 
 
-class Problem(peer.Linearized):
+class Decayed(peer.Linearized):
+    """A loss of `module`'s parameters, `theta`, whose kernels decay."""
+
+    def decay_kernels(self):
+        self.is_decayed = [t.dim() > 1 for t in self.theta]
+
+    def add_regularizer(self, result, of):
+        kernels = [(r, x) for r, x, is_decayed in zip(result, of, self.is_decayed) if is_decayed]
+        with torch.no_grad():
+            torch._foreach_add_([r for r, _ in kernels], [x for _, x in kernels], alpha=DECAY)
+        return result
+
+
+class Problem(Decayed):
     """Net, batch and vectors; the quantities are its methods."""
 
     def __init__(self, name, rows, path):
@@ -54,15 +67,9 @@ class Problem(peer.Linearized):
                   for t, block in zip(self.theta, numpy.split(v, ends))]
         self.inputs = torch.tensor(inputs.reshape((rows,) + shape))
         self.labels = torch.tensor(labels)
-        self.is_decayed = [t.dim() > 1 for t in self.theta]
+        self.decay_kernels()
         self.mean_theta = [t.detach().clone() for t in self.theta]
         self.momentum = [torch.zeros_like(t) for t in self.theta]
-
-    def add_regularizer(self, result, of):
-        kernels = [(r, x) for r, x, is_decayed in zip(result, of, self.is_decayed) if is_decayed]
-        with torch.no_grad():
-            torch._foreach_add_([r for r, _ in kernels], [x for _, x in kernels], alpha=DECAY)
-        return result
 
     def training_loss(self):
         return functional.cross_entropy(self.module(self.inputs), self.labels)
@@ -102,20 +109,21 @@ def norm(vectors):
     return sum(float((x.double() ** 2).sum()) for x in vectors) ** 0.5
 
 
-def prepare(problem, name):
+def prepare(problem, name, before):
     """What does not count, and one repetition that does not count either."""
-    if QUANTITIES[name]:
-        getattr(problem, QUANTITIES[name])()
+    if before:
+        getattr(problem, before)()
     getattr(problem, name)()
 
 
-def serve(problem):
+def serve(problem, quantities):
+    """quantities: what to do once before each of them, or None."""
     for line in sys.stdin:
         words = line.split()
         if words == ["note"]:
             answer = json.dumps(problem.note())
         else:
-            prepare(problem, words[0])
+            prepare(problem, words[0], quantities[words[0]])
             answer = " ".join(peer.timed(getattr(problem, words[0])) for _ in range(int(words[1])))
             problem.g = None
         print(answer, flush=True)
@@ -164,7 +172,7 @@ def main():
     elif sys.argv[5:] == ["--errors"]:
         print(json.dumps(errors(problem, path)))
     else:
-        serve(problem)
+        serve(problem, QUANTITIES)
 
 
 if __name__ == "__main__":
