@@ -38,7 +38,8 @@ static void move(const struct iml_checks *self, double h)
 {
     iml_real *moved = self->vectors[IML_CHECKS_MOVED];
     memcpy(moved, self->vectors[IML_CHECKS_THETA], self->size * sizeof *moved);
-    iml_axpy(self->size, h, self->vectors[IML_CHECKS_U], moved);
+    /* where h is 0 there may be no u yet: a run that goes on here has drawn none */
+    if (h != 0) iml_axpy(self->size, h, self->vectors[IML_CHECKS_U], moved);
 }
 
 static struct iml_batch batch_of(const struct iml_checks *self, enum iml_checks_side side)

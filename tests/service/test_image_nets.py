@@ -86,7 +86,7 @@ class ImageNetsTest(Case):
         self.assertIn("67108864", problem["errors"][0]["detail"])
         spec["model"] = {"kind": "wrn", "depth": 27}
         problem = client.expect(422, "POST", "/v1/jobs", spec).json()
-        self.assertEqual(problem["errors"][0]["pointer"], "/model")
+        self.assertEqual(problem["errors"][0]["pointer"], "/model/depth")
         self.assertIn("27", problem["errors"][0]["detail"])
         daemon.stop()
 
