@@ -171,6 +171,7 @@ void world_open(struct world *world, const struct imld_api_limits *limits)
                                            .server = server,
                                            .is_ready = is_ready};
     const struct imld_storage_options options = {.folder = world->folder, .program = "imld test"};
+    assert_int_equal(pthread_barrier_init(&world->barrier, NULL, 2), 0);
     if (imld_storage_open(&options, &world->storage, &error) != IML_OK)
         print_error("%s\n", error.what);
     assert_non_null(world->storage);
@@ -188,6 +189,7 @@ void world_close(struct world *world)
     char command[128];
     world_stop_api(world, 5);
     imld_storage_close(world->storage);
+    (void)pthread_barrier_destroy(&world->barrier); /* its other user has been joined */
     (void)snprintf(command, sizeof command, "rm -rf %s", world->folder);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a folder of our own making */
 }
@@ -267,7 +269,6 @@ static void held(struct imld_write *write)
 
 void hold_writer(struct world *world)
 {
-    assert_int_equal(pthread_barrier_init(&world->barrier, NULL, 2), 0);
     world->held = (struct imld_job_event){.kind = "test", .actor = "test"};
     imld_job_event_prepare(&world->held);
     world->held.write.done = held;
@@ -279,7 +280,6 @@ void hold_writer(struct world *world)
 void let_writer_go(struct world *world)
 {
     (void)pthread_barrier_wait(&world->barrier);
-    (void)pthread_barrier_destroy(&world->barrier);
 }
 
 int say_job(const struct world *world, const char *query)
