@@ -25,7 +25,7 @@ struct imld_api_limits {
     unsigned connections_per_user; /* 128 */
     unsigned idle_seconds;         /* 30 */
     unsigned request_seconds;      /* 30: total time of a request; not of a wait for us, nor of a
-                                      download      that moves on */
+                                      download that moves on */
     unsigned commit_seconds;       /* 60: that a request waits for storage, before it is told so */
     unsigned threads;              /* 2 */
     size_t url_bytes;              /* 2048 */

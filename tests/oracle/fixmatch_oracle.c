@@ -10,36 +10,7 @@
 #include <jansson.h>
 
 #include "engine/trainer/run.h"
-
-static _Noreturn void fail(const char *what, const char *detail)
-{
-    (void)fprintf(stderr, "fixmatch_oracle: %s: %s\n", what, detail);
-    exit(1); /* NOLINT(concurrency-mt-unsafe): the team's helpers hold nothing that matters */
-}
-
-static void must(enum iml_code code, const struct iml_error *error)
-{
-    if (code) fail(error->where[0] ? error->where : iml_code_name(code), error->what);
-}
-
-static double number(const json_t *job, const char *name)
-{
-    const json_t *value = json_object_get(job, name);
-    if (!json_is_number(value)) fail("no number", name);
-    return json_number_value(value);
-}
-
-static size_t size(const json_t *job, const char *name)
-{
-    return (size_t)number(job, name);
-}
-
-static const char *text(const json_t *job, const char *name)
-{
-    const char *value = json_string_value(json_object_get(job, name));
-    if (!value) fail("no text", name);
-    return value;
-}
+#include "side.h"
 
 static struct iml_trainer_options read_options(const json_t *job)
 {
@@ -79,37 +50,6 @@ static struct iml_trainer_options read_options(const json_t *job)
     };
     if (!options.kind) fail("no such algorithm", text(job, "algorithm"));
     return options;
-}
-
-static void tell(const char *name, uint64_t step, size_t count, const double *numbers)
-{
-    (void)printf("{\"name\": \"%s\", \"step\": %llu, \"count\": %zu}\n", name,
-                 (unsigned long long)step, count);
-    if (count > 0 && fwrite(numbers, sizeof *numbers, count, stdout) != count)
-        fail("can't write", name);
-}
-
-static double *allocate(size_t count)
-{
-    double *numbers = calloc(count ? count : 1, sizeof *numbers);
-    if (!numbers) fail("memory", "calloc failed");
-    return numbers;
-}
-
-static void tell_reals(const char *name, uint64_t step, size_t count, const iml_real *reals)
-{
-    double *numbers = allocate(count);
-    for (size_t i = 0; i < count; i++) numbers[i] = (double)reals[i];
-    tell(name, step, count, numbers);
-    free(numbers);
-}
-
-static void tell_integers(const char *name, uint64_t step, size_t count, const uint32_t *integers)
-{
-    double *numbers = allocate(count);
-    for (size_t i = 0; i < count; i++) numbers[i] = integers[i];
-    tell(name, step, count, numbers);
-    free(numbers);
 }
 
 static void tell_vector(const struct iml_trainer *trainer, const char *name, const iml_real *inside)
