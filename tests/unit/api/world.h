@@ -53,8 +53,8 @@ void end_job(struct world *world, int64_t number, enum imld_verb verb);
 void hold_writer(struct world *world);
 void let_writer_go(struct world *world);
 
-/* Sends a POST of small_job to "/v1/jobs" and what follows, on a connection of its own, and does not
- * wait for the answer. */
+/* Sends a POST of small_job to "/v1/jobs" and what follows, on a connection of its own, and does
+ * not wait for the answer. */
 int say_job(const struct world *world, const char *query);
 
 /* Until a write waits for the writer. */
