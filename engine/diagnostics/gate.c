@@ -29,7 +29,7 @@ struct iml_gate_options iml_gate_none(void)
 
 /* Comparisons with NaN are false: an unset bound, and a fact that is not known, fail nothing. */
 static enum iml_failure find_failure(const struct iml_gate_options *options,
-                                     const struct iml_window *norms,
+                                     const struct iml_recent *norms,
                                      const struct iml_gate_facts *facts)
 {
     if (!facts->is_finite) return IML_FAILURE_NOT_FINITE;
@@ -37,7 +37,7 @@ static enum iml_failure find_failure(const struct iml_gate_options *options,
     if (facts->residual >= options->residual_below) return IML_FAILURE_RESIDUAL;
     if (facts->cosine <= options->cosine_above) return IML_FAILURE_COSINE;
     if (norms->seen >= NORMS_NEEDED &&
-        facts->norm >= options->norm_below * iml_window_median(norms))
+        facts->norm >= options->norm_below * iml_recent_median(norms))
         return IML_FAILURE_NORM;
     return IML_FAILURE_NONE;
 }
@@ -66,6 +66,6 @@ struct iml_gate_verdict iml_gate_judge(const struct iml_gate_options *options,
     state->skipped_in_a_row =
         verdict.action == IML_ON_FAILURE_SKIP ? state->skipped_in_a_row + 1 : 0;
     verdict.is_stalled = state->skipped_in_a_row == stalled_after;
-    if (facts->is_finite && isfinite(facts->norm)) iml_window_add(&state->norms, facts->norm);
+    if (facts->is_finite && isfinite(facts->norm)) iml_recent_add(&state->norms, facts->norm);
     return verdict;
 }

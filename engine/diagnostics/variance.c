@@ -42,20 +42,20 @@ struct iml_spread iml_spread_of(size_t n, size_t count, const iml_real *vectors)
                                .mean_cosine = cosines / (r * (r - 1) / 2)};
 }
 
-void iml_window_add(struct iml_window *self, double value)
+void iml_recent_add(struct iml_recent *self, double value)
 {
-    self->values[self->seen % IML_WINDOW_MAX] = value;
+    self->values[self->seen % IML_RECENT_MAX] = value;
     self->seen++;
 }
 
-static size_t held(const struct iml_window *self)
+static size_t held(const struct iml_recent *self)
 {
-    return self->seen < IML_WINDOW_MAX ? (size_t)self->seen : IML_WINDOW_MAX;
+    return self->seen < IML_RECENT_MAX ? (size_t)self->seen : IML_RECENT_MAX;
 }
 
-double iml_window_median(const struct iml_window *self)
+double iml_recent_median(const struct iml_recent *self)
 {
-    double sorted[IML_WINDOW_MAX];
+    double sorted[IML_RECENT_MAX];
     const size_t n = held(self);
     if (n == 0) return nan("");
     for (size_t i = 0; i < n; i++) {
@@ -66,16 +66,16 @@ double iml_window_median(const struct iml_window *self)
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-double iml_window_relative_variance(const struct iml_window *self, size_t count)
+double iml_recent_relative_variance(const struct iml_recent *self, size_t count)
 {
     const size_t n = held(self) < count ? held(self) : count;
     double mean = 0, squares = 0;
-    assert(count <= IML_WINDOW_MAX);
+    assert(count <= IML_RECENT_MAX);
     if (n < 2) return nan("");
-    for (size_t i = 1; i <= n; i++) mean += self->values[(self->seen - i) % IML_WINDOW_MAX];
+    for (size_t i = 1; i <= n; i++) mean += self->values[(self->seen - i) % IML_RECENT_MAX];
     mean /= (double)n;
     for (size_t i = 1; i <= n; i++) {
-        const double d = self->values[(self->seen - i) % IML_WINDOW_MAX] - mean;
+        const double d = self->values[(self->seen - i) % IML_RECENT_MAX] - mean;
         squares += d * d;
     }
     return squares / (double)(n - 1) / (mean * mean);

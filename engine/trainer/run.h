@@ -32,7 +32,7 @@ struct iml_state {
     double seen_loss;
     double first_loss, last_loss;
     struct iml_gate_state gate; /* iml; state where the job has a gate or a policy of its own */
-    struct iml_window q_norms;  /* iml: ‖q‖ of the last finite estimates */
+    struct iml_recent q_norms;  /* iml: ‖q‖ of the last finite estimates */
     double last_gain; /* iml: |∇λL·Δλ| of the last update that moved λ, to first order what it
                          changes the validation loss by (MATH §6); NaN before */
     /* iml, a relative gradient norm: what it is relative to, of step 0 or the last update; NaN

@@ -116,7 +116,7 @@ static enum iml_code register_gate(struct iml_trainer *self, struct iml_error *e
     const struct iml_item norms = {.name = "state/gate/norms",
                                    .type = IML_ITEM_F64,
                                    .rank = 1,
-                                   .shape = {IML_WINDOW_MAX},
+                                   .shape = {IML_RECENT_MAX},
                                    .data = self->state->gate.norms.values};
     return iml_run_has_gate(self) ? iml_registry_add(&self->registry, &norms, error) : IML_OK;
 }
@@ -164,7 +164,7 @@ static enum iml_code register_past(struct iml_trainer *self, struct iml_error *e
     const struct iml_item q_norms = {.name = "state/q_norms",
                                      .type = IML_ITEM_F64,
                                      .rank = 1,
-                                     .shape = {IML_WINDOW_MAX},
+                                     .shape = {IML_RECENT_MAX},
                                      .data = self->state->q_norms.values};
     const enum iml_code code = iml_registry_add(&self->registry, &previous, error);
     return code == IML_OK ? iml_registry_add(&self->registry, &q_norms, error) : code;

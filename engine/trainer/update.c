@@ -126,7 +126,7 @@ static enum iml_code find_q(struct iml_trainer *self, const struct iml_curvature
     estimate->q_norm = sqrt(iml_norm_squared(parameters, self->q));
     estimate->remaining = iml_dot(parameters, self->q, self->gradient);
     estimate->remaining_ratio = remaining_ratio(self->state->last_gain, estimate->remaining);
-    if (isfinite(estimate->q_norm)) iml_window_add(&self->state->q_norms, estimate->q_norm);
+    if (isfinite(estimate->q_norm)) iml_recent_add(&self->state->q_norms, estimate->q_norm);
     iml_knowledge_pull(&self->knowledge, self->theta, self->q, self->hypergradient);
     if (iml_curvature_is_cancelled(curvature))
         return iml_error_set(error, IML_ERROR_CANCELLED, "the update was cancelled");
@@ -236,7 +236,7 @@ static void tell(const struct iml_trainer *self, const struct estimate *estimate
     tell_report(&estimate->report, rows);
     iml_rows_add(rows, IML_METRIC_SOLVER_Q_NORM, estimate->q_norm);
     iml_rows_add_known(rows, IML_METRIC_SOLVER_Q_NORM_VARIANCE,
-                       iml_window_relative_variance(&self->state->q_norms, Q_NORMS));
+                       iml_recent_relative_variance(&self->state->q_norms, Q_NORMS));
     iml_rows_add(rows, IML_METRIC_INNER_REMAINING, estimate->remaining);
     iml_rows_add_known(rows, IML_METRIC_INNER_REMAINING_RATIO, estimate->remaining_ratio);
     if (self->knowledge.options.kind->mean)

@@ -152,16 +152,16 @@ struct iml_spread {
 struct iml_spread iml_spread_of(size_t n, size_t count, const iml_real *vectors);
 
 /* The last numbers of a series. Plain data: a run registers both fields as its state. */
-#define IML_WINDOW_MAX 20
-struct iml_window {
-    double values[IML_WINDOW_MAX]; /* the newest at (seen − 1) mod IML_WINDOW_MAX */
+#define IML_RECENT_MAX 20
+struct iml_recent {
+    double values[IML_RECENT_MAX]; /* the newest at (seen − 1) mod IML_RECENT_MAX */
     uint64_t seen;                 /* 0: empty */
 };
-void iml_window_add(struct iml_window *self, double value);
-double iml_window_median(const struct iml_window *self); /* NaN if empty */
+void iml_recent_add(struct iml_recent *self, double value);
+double iml_recent_median(const struct iml_recent *self); /* NaN if empty */
 
 /* Variance of the last `count` values over their squared mean; NaN before 2 values are there. */
-double iml_window_relative_variance(const struct iml_window *self, size_t count);
+double iml_recent_relative_variance(const struct iml_recent *self, size_t count);
 
 /* --- failure policy and gate (MATH §5.6) --- */
 
@@ -206,7 +206,7 @@ struct iml_gate_verdict {
 
 /* State of a run: all fields are registered by whoever owns it. Starts as {0}. */
 struct iml_gate_state {
-    struct iml_window norms; /* of all finite hypergradients, failed ones too: a lasting change of
+    struct iml_recent norms; /* of all finite hypergradients, failed ones too: a lasting change of
                                 size is news once, not for ever */
     uint64_t failures, skipped_in_a_row;
 };

@@ -58,31 +58,31 @@ static void test_cosine(void **state)
 static void test_window_keeps_the_last_twenty(void **state)
 {
     (void)state;
-    struct iml_window window = {0};
-    assert_true(isnan(iml_window_median(&window)));
+    struct iml_recent recent = {0};
+    assert_true(isnan(iml_recent_median(&recent)));
     const double values[] = {5, 1, 4};
     const double medians[] = {5, 3, 4};
     for (size_t i = 0; i < 3; i++) {
-        iml_window_add(&window, values[i]);
-        check_close(iml_window_median(&window), medians[i], 0);
+        iml_recent_add(&recent, values[i]);
+        check_close(iml_recent_median(&recent), medians[i], 0);
     }
-    for (int i = 1; i <= 40; i++) iml_window_add(&window, i); /* 21 … 40 */
-    check_close(iml_window_median(&window), 30.5, 0);
+    for (int i = 1; i <= 40; i++) iml_recent_add(&recent, i); /* 21 … 40 */
+    check_close(iml_recent_median(&recent), 30.5, 0);
 }
 
 static void test_variance_of_the_last_few(void **state)
 {
     (void)state;
-    struct iml_window window = {0};
-    assert_true(isnan(iml_window_relative_variance(&window, 10)));
-    iml_window_add(&window, 1e9);
-    assert_true(isnan(iml_window_relative_variance(&window, 10)));
+    struct iml_recent recent = {0};
+    assert_true(isnan(iml_recent_relative_variance(&recent, 10)));
+    iml_recent_add(&recent, 1e9);
+    assert_true(isnan(iml_recent_relative_variance(&recent, 10)));
     const double values[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
-    for (size_t i = 0; i < 10; i++) iml_window_add(&window, values[i]);
-    check_close(iml_window_relative_variance(&window, 10), 55.0 / 6 / (5.5 * 5.5), 1e-14);
-    check_close(iml_window_relative_variance(&window, 2), 0.5 / (9.5 * 9.5), 1e-14);
-    for (size_t i = 0; i < 20; i++) iml_window_add(&window, 7);
-    assert_true(iml_window_relative_variance(&window, 20) == 0);
+    for (size_t i = 0; i < 10; i++) iml_recent_add(&recent, values[i]);
+    check_close(iml_recent_relative_variance(&recent, 10), 55.0 / 6 / (5.5 * 5.5), 1e-14);
+    check_close(iml_recent_relative_variance(&recent, 2), 0.5 / (9.5 * 9.5), 1e-14);
+    for (size_t i = 0; i < 20; i++) iml_recent_add(&recent, 7);
+    assert_true(iml_recent_relative_variance(&recent, 20) == 0);
 }
 
 int main(void)
