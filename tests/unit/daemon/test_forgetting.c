@@ -5,30 +5,15 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/deviation.h"
-#include "daemon/rules.h"
-
-static void put(struct imld_history *history, const char *metric, int64_t step, float value)
-{
-    assert_int_equal(imld_history_put(history, metric, step, value, NULL), IML_OK);
-}
+#include "tests/unit/daemon/rules_case.h"
 
 #define RULE(metric, drop, evaluations, steps)                                                     \
     "[{\"rule\": \"forgetting\", \"metric\": \"" metric "\", \"drop\": " #drop                     \
     ", \"evaluations\": " #evaluations ", \"steps\": " #steps "}]"
 static const char *const usual = RULE("validation/accuracy", 0.05, 3, 300);
-
-static struct imld_verdict ask(const char *text, const struct imld_history *history, int64_t step)
-{
-    json_t *rules = json_loads(text, 0, NULL);
-    assert_non_null(rules);
-    const struct imld_verdict verdict = imld_rules_ask(rules, history, step);
-    json_decref(rules);
-    return verdict;
-}
 
 /* The first step of that metric's rows at which the list fires; 0: none. *numbers: to be freed. */
 static int64_t first_stop(const char *text, const struct imld_history *history, const char *metric,
@@ -37,7 +22,7 @@ static int64_t first_stop(const char *text, const struct imld_history *history, 
     const struct imld_series *series = imld_history_find(history, metric);
     assert_non_null(series);
     for (size_t i = 0; i < series->count; i++) {
-        struct imld_verdict verdict = ask(text, history, series->steps[i]);
+        struct imld_verdict verdict = rules_ask(text, history, series->steps[i]);
         if (!verdict.rule) continue;
         assert_string_equal(verdict.rule, "forgetting");
         *numbers = verdict.numbers;
@@ -45,13 +30,6 @@ static int64_t first_stop(const char *text, const struct imld_history *history, 
     }
     *numbers = NULL;
     return 0;
-}
-
-static double number(const json_t *numbers, const char *name)
-{
-    const json_t *value = json_object_get(numbers, name);
-    if (!json_is_number(value)) fail_msg("%s is no number", name);
-    return json_number_value(value);
 }
 
 static void assert_null_number(const json_t *numbers, const char *name)
@@ -69,7 +47,7 @@ static void fill(struct imld_history *history, const char *metric, const struct 
     int64_t step = 0;
     for (; stretches->times > 0; stretches++)
         for (int i = 0; i < stretches->times; i++)
-            put(history, metric, step += 100, stretches->value);
+            rules_put(history, metric, step += 100, stretches->value);
 }
 
 static void test_it_fires_when_the_fall_has_lasted(void **state)
@@ -81,12 +59,12 @@ static void test_it_fires_when_the_fall_has_lasted(void **state)
          (struct stretch[]){{0.8f, 3}, {0.9f, 2}, {0.86f, 4}, {0.84f, 8}, {0, 0}});
     /* best at 400; 0.86 is within the drop; below from 1000 on, for 300 steps at 1300 */
     assert_int_equal(first_stop(usual, &h, "validation/accuracy", &numbers), 1300);
-    check_close(number(numbers, "best"), 0.9, 1e-6);
-    assert_int_equal(number(numbers, "best_step"), 400); /* the first of equals */
-    check_close(number(numbers, "value"), 0.84, 1e-6);
-    assert_int_equal(number(numbers, "below_since_step"), 1000);
-    assert_int_equal(number(numbers, "evaluations_below"), 4);
-    assert_int_equal(number(numbers, "steps_below"), 300);
+    check_close(rules_number(numbers, "best"), 0.9, 1e-6);
+    assert_int_equal(rules_number(numbers, "best_step"), 400); /* the first of equals */
+    check_close(rules_number(numbers, "value"), 0.84, 1e-6);
+    assert_int_equal(rules_number(numbers, "below_since_step"), 1000);
+    assert_int_equal(rules_number(numbers, "evaluations_below"), 4);
+    assert_int_equal(rules_number(numbers, "steps_below"), 300);
     json_decref(numbers);
     assert_int_equal(
         first_stop(RULE("validation/accuracy", 0.05, 7, 300), &h, "validation/accuracy", &numbers),
@@ -119,8 +97,8 @@ static void test_a_recovery_begins_the_count_anew(void **state)
     /* spikes of 200 steps; then a new best, against which 0.91 is within the drop and 0.89 is not
      */
     assert_int_equal(first_stop(usual, &h, "validation/accuracy", &numbers), 2200);
-    check_close(number(numbers, "best"), 0.95, 1e-6);
-    assert_int_equal(number(numbers, "below_since_step"), 1900);
+    check_close(rules_number(numbers, "best"), 0.95, 1e-6);
+    assert_int_equal(rules_number(numbers, "below_since_step"), 1900);
     json_decref(numbers);
     imld_history_clear(&h);
 }
@@ -135,7 +113,7 @@ static void test_it_knows_which_way_is_better_and_what_is_not_finite(void **stat
              {NAN, 2}, {1.0f, 1}, {0.4f, 2}, {0.44f, 3}, {0.6f, 2}, {NAN, 2}, {0, 0}});
     assert_int_equal(
         first_stop(RULE("validation/loss", 0.05, 3, 300), &h, "validation/loss", &numbers), 1200);
-    check_close(number(numbers, "best"), 0.4, 1e-6);
+    check_close(rules_number(numbers, "best"), 0.4, 1e-6);
     assert_null_number(numbers, "value");
     json_decref(numbers);
     imld_history_clear(&h);
@@ -167,9 +145,9 @@ static void test_it_reports_what_happened_since_the_best(void **state)
     (void)state;
     struct imld_history h = {0};
     fill(&h, "validation/accuracy", (struct stretch[]){{0.9f, 1}, {0.5f, 4}, {0, 0}});
-    put(&h, "train/accuracy", 100, 0.99f);
-    put(&h, "train/accuracy", 500, 1.0f);
-    put(&h, "train/accuracy", 600, 0.1f); /* later than the step at hand */
+    rules_put(&h, "train/accuracy", 100, 0.99f);
+    rules_put(&h, "train/accuracy", 500, 1.0f);
+    rules_put(&h, "train/accuracy", 600, 0.1f); /* later than the step at hand */
     /* updates of steps 50 … 500: those of 100 … 499 are since the best and known at 500 */
     static const struct {
         int64_t step;
@@ -178,29 +156,30 @@ static void test_it_reports_what_happened_since_the_best(void **state)
                 {200, 3, 0.2f, 0.5f, 16, 2},  {300, INFINITY, 0.3f, 0.5f, 2, 3},
                 {400, 80, 0.4f, 0.25f, 8, 9}, {500, 5000, 0.5f, 1, 1000, 1000}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        put(&h, "solver/q_norm", rows[i].step, rows[i].q);
-        put(&h, "solver/q_norm_variance", rows[i].step, rows[i].variance);
-        put(&h, "meta/variance", rows[i].step, 2 * rows[i].variance);
-        put(&h, "solver/step_size", rows[i].step, rows[i].alpha);
-        if (rows[i].step != 300) put(&h, "solver/largest_curvature", rows[i].step, rows[i].mu);
+        rules_put(&h, "solver/q_norm", rows[i].step, rows[i].q);
+        rules_put(&h, "solver/q_norm_variance", rows[i].step, rows[i].variance);
+        rules_put(&h, "meta/variance", rows[i].step, 2 * rows[i].variance);
+        rules_put(&h, "solver/step_size", rows[i].step, rows[i].alpha);
+        if (rows[i].step != 300)
+            rules_put(&h, "solver/largest_curvature", rows[i].step, rows[i].mu);
     }
-    struct imld_verdict verdict = ask(usual, &h, 500);
+    struct imld_verdict verdict = rules_ask(usual, &h, 500);
     assert_non_null(verdict.rule);
-    check_close(number(verdict.numbers, "train_accuracy_at_best"), 0.99, 1e-6);
-    check_close(number(verdict.numbers, "train_accuracy"), 1, 0);
-    check_close(number(verdict.numbers, "q_norm_variance_at_best"), 7, 0);
-    check_close(number(verdict.numbers, "q_norm_variance"), 0.4, 1e-6);
-    check_close(number(verdict.numbers, "hypergradient_variance_at_best"), 14, 0);
-    check_close(number(verdict.numbers, "hypergradient_variance"), 0.8, 1e-6);
-    check_close(number(verdict.numbers, "q_norm_max"), 80, 0);
-    check_close(number(verdict.numbers, "q_norm_median"), 3, 0);
-    assert_int_equal(number(verdict.numbers, "q_norm_not_finite"), 1);
-    check_close(number(verdict.numbers, "alpha_mu_max"), 8, 0);
+    check_close(rules_number(verdict.numbers, "train_accuracy_at_best"), 0.99, 1e-6);
+    check_close(rules_number(verdict.numbers, "train_accuracy"), 1, 0);
+    check_close(rules_number(verdict.numbers, "q_norm_variance_at_best"), 7, 0);
+    check_close(rules_number(verdict.numbers, "q_norm_variance"), 0.4, 1e-6);
+    check_close(rules_number(verdict.numbers, "hypergradient_variance_at_best"), 14, 0);
+    check_close(rules_number(verdict.numbers, "hypergradient_variance"), 0.8, 1e-6);
+    check_close(rules_number(verdict.numbers, "q_norm_max"), 80, 0);
+    check_close(rules_number(verdict.numbers, "q_norm_median"), 3, 0);
+    assert_int_equal(rules_number(verdict.numbers, "q_norm_not_finite"), 1);
+    check_close(rules_number(verdict.numbers, "alpha_mu_max"), 8, 0);
     json_decref(verdict.numbers);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        put(&h, "lens/alpha_mu_max", rows[i].step, rows[i].lens);
-    verdict = ask(usual, &h, 500);
-    check_close(number(verdict.numbers, "alpha_mu_max"), 9, 0);
+        rules_put(&h, "lens/alpha_mu_max", rows[i].step, rows[i].lens);
+    verdict = rules_ask(usual, &h, 500);
+    check_close(rules_number(verdict.numbers, "alpha_mu_max"), 9, 0);
     json_decref(verdict.numbers);
     imld_history_clear(&h);
 }
@@ -224,7 +203,7 @@ static void load(struct imld_history *history, const char *name)
         char *value = NULL;
         const int64_t step = strtoimax(rest, &value, 10);
         assert_int_equal(*value, ',');
-        put(history, line, step, strtof(value + 1, NULL));
+        rules_put(history, line, step, strtof(value + 1, NULL));
     }
     assert_true(count > 100);
     (void)fclose(file);
@@ -247,9 +226,9 @@ static void test_a_recorded_forgetting_fires_with_train_accuracy_at_1(void **sta
     load(&h, "forgetting.csv");
     const int64_t step = first_stop(usual, &h, "validation/accuracy", &numbers);
     assert_int_equal(step, 4900); /* where the live rule stopped the job: its last row */
-    assert_true(number(numbers, "best") - number(numbers, "value") > 0.05);
-    assert_true(number(numbers, "train_accuracy") > 0.999);
-    assert_true(number(numbers, "q_norm_max") > 100 * number(numbers, "q_norm_median"));
+    assert_true(rules_number(numbers, "best") - rules_number(numbers, "value") > 0.05);
+    assert_true(rules_number(numbers, "train_accuracy") > 0.999);
+    assert_true(rules_number(numbers, "q_norm_max") > 100 * rules_number(numbers, "q_norm_median"));
     json_decref(numbers);
     imld_history_clear(&h);
 }

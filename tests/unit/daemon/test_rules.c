@@ -3,17 +3,14 @@
 #include "tests/unit/check.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "daemon/rules.h"
+#include "tests/unit/daemon/rules_case.h"
 
 /* Rows at steps 10, 20, … of one metric. */
 static void fill(struct imld_history *history, const char *metric, size_t count,
                  const float *values)
 {
-    for (size_t i = 0; i < count; i++)
-        assert_int_equal(imld_history_put(history, metric, 10 * (int64_t)(i + 1), values[i], NULL),
-                         IML_OK);
+    for (size_t i = 0; i < count; i++) rules_put(history, metric, 10 * (int64_t)(i + 1), values[i]);
 }
 #define FILL(history, metric, ...)                                                                 \
     fill((history), (metric), sizeof((float[]){__VA_ARGS__}) / sizeof(float),                      \
@@ -22,15 +19,12 @@ static void fill(struct imld_history *history, const char *metric, size_t count,
 /* The first of steps 10, 20, … at which a rule fires; 0: none up to `last`. */
 static int64_t first_stop(const char *rules_text, const struct imld_history *history, int64_t last)
 {
-    json_t *rules = json_loads(rules_text, 0, NULL);
-    assert_non_null(rules);
     int64_t found = 0;
     for (int64_t step = 10; step <= last && found == 0; step += 10) {
-        const struct imld_verdict verdict = imld_rules_ask(rules, history, step);
+        const struct imld_verdict verdict = rules_ask(rules_text, history, step);
         if (verdict.rule) found = step;
         json_decref(verdict.numbers);
     }
-    json_decref(rules);
     return found;
 }
 
@@ -140,16 +134,13 @@ static void test_a_verdict_carries_its_numbers(void **state)
     (void)state;
     struct imld_history h = {0};
     FILL(&h, "validation/accuracy", 0.5f, 0.25f, NAN);
-    json_t *rules = json_loads(PATIENCE(2, 0), 0, NULL);
-    const struct imld_verdict verdict = imld_rules_ask(rules, &h, 30);
+    const struct imld_verdict verdict = rules_ask(PATIENCE(2, 0), &h, 30);
     assert_string_equal(verdict.rule, "patience");
-    assert_true(json_number_value(json_object_get(verdict.numbers, "best")) == 0.5);
-    assert_int_equal(json_integer_value(json_object_get(verdict.numbers, "best_step")), 10);
+    assert_true(rules_number(verdict.numbers, "best") == 0.5);
+    assert_true(rules_number(verdict.numbers, "best_step") == 10);
     assert_true(json_is_null(json_object_get(verdict.numbers, "value")));
-    assert_int_equal(json_integer_value(json_object_get(verdict.numbers, "evaluations_since_best")),
-                     2);
+    assert_true(rules_number(verdict.numbers, "evaluations_since_best") == 2);
     json_decref(verdict.numbers);
-    json_decref(rules);
     imld_history_clear(&h);
 }
 

@@ -3,36 +3,14 @@
 #include "tests/unit/check.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "daemon/rules.h"
-
-static void put(struct imld_history *history, const char *metric, int64_t step, float value)
-{
-    assert_int_equal(imld_history_put(history, metric, step, value, NULL), IML_OK);
-}
-
-static struct imld_verdict ask(const char *text, const struct imld_history *history, int64_t step)
-{
-    json_t *rules = json_loads(text, 0, NULL);
-    assert_non_null(rules);
-    const struct imld_verdict verdict = imld_rules_ask(rules, history, step);
-    json_decref(rules);
-    return verdict;
-}
+#include "tests/unit/daemon/rules_case.h"
 
 static bool fires(const char *text, const struct imld_history *history, int64_t step)
 {
-    const struct imld_verdict verdict = ask(text, history, step);
+    const struct imld_verdict verdict = rules_ask(text, history, step);
     json_decref(verdict.numbers);
     return verdict.rule != NULL;
-}
-
-static double number(const json_t *numbers, const char *name)
-{
-    const json_t *value = json_object_get(numbers, name);
-    if (!json_is_number(value)) fail_msg("%s is no number", name);
-    return json_number_value(value);
 }
 
 static const char unstable[] =
@@ -44,7 +22,7 @@ static const char collapsed[] = "[{\"rule\": \"collapsed_weights\", \"mean_below
 static void fill(struct imld_history *history, size_t count, const float *values)
 {
     for (size_t i = 0; i < count; i++)
-        put(history, "weight/oscillation", 100 * (int64_t)(i + 1), values[i]);
+        rules_put(history, "weight/oscillation", 100 * (int64_t)(i + 1), values[i]);
 }
 
 static void test_unstable_is_each_of_the_last_updates(void **state)
@@ -55,13 +33,13 @@ static void test_unstable_is_each_of_the_last_updates(void **state)
     fill(&h, sizeof values / sizeof values[0], values);
     assert_false(fires(unstable, &h, 350)); /* 0.5 is not above the bound */
     assert_false(fires(unstable, &h, 550)); /* two after it */
-    const struct imld_verdict verdict = ask(unstable, &h, 650);
+    const struct imld_verdict verdict = rules_ask(unstable, &h, 650);
     assert_string_equal(verdict.rule, "unstable_weights");
-    assert_true(number(verdict.numbers, "value") == 0.75);
-    check_close(number(verdict.numbers, "smallest"), 0.6, 1e-6);
-    assert_true(number(verdict.numbers, "oscillation_above") == 0.5);
-    assert_true(number(verdict.numbers, "updates") == 3);
-    assert_true(number(verdict.numbers, "since_step") == 400);
+    assert_true(rules_number(verdict.numbers, "value") == 0.75);
+    check_close(rules_number(verdict.numbers, "smallest"), 0.6, 1e-6);
+    assert_true(rules_number(verdict.numbers, "oscillation_above") == 0.5);
+    assert_true(rules_number(verdict.numbers, "updates") == 3);
+    assert_true(rules_number(verdict.numbers, "since_step") == 400);
     json_decref(verdict.numbers);
     assert_false(fires(unstable, &h, 750)); /* calm again */
     imld_history_clear(&h);
@@ -103,8 +81,8 @@ static void test_collapsed_is_a_small_mean_or_few_images(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct imld_history h = {0};
-        put(&h, "weight/mean", 200, cases[i].mean);
-        put(&h, "weight/effective_size", 200, cases[i].effective_size);
+        rules_put(&h, "weight/mean", 200, cases[i].mean);
+        rules_put(&h, "weight/effective_size", 200, cases[i].effective_size);
         if (fires(collapsed, &h, 200) != cases[i].does_fire) fail_msg("case %zu", i);
         imld_history_clear(&h);
     }
@@ -115,17 +93,17 @@ static void test_a_collapse_is_told_by_both_numbers(void **state)
     (void)state;
     struct imld_history h = {0};
     assert_false(fires(collapsed, &h, 0)); /* no rows */
-    put(&h, "weight/mean", 200, 0.5f);
-    put(&h, "weight/effective_size", 200, 1.0f);
-    put(&h, "weight/mean", 400, 0.03125f);
-    put(&h, "weight/effective_size", 400, 0.5f);
+    rules_put(&h, "weight/mean", 200, 0.5f);
+    rules_put(&h, "weight/effective_size", 200, 1.0f);
+    rules_put(&h, "weight/mean", 400, 0.03125f);
+    rules_put(&h, "weight/effective_size", 400, 0.5f);
     assert_false(fires(collapsed, &h, 200)); /* later rows are not looked at */
-    const struct imld_verdict verdict = ask(collapsed, &h, 400);
+    const struct imld_verdict verdict = rules_ask(collapsed, &h, 400);
     assert_string_equal(verdict.rule, "collapsed_weights");
-    assert_true(number(verdict.numbers, "mean") == 0.03125);
-    assert_true(number(verdict.numbers, "mean_below") == 0.05);
-    assert_true(number(verdict.numbers, "effective_size") == 0.5);
-    assert_true(number(verdict.numbers, "effective_size_below") == 0.25);
+    assert_true(rules_number(verdict.numbers, "mean") == 0.03125);
+    assert_true(rules_number(verdict.numbers, "mean_below") == 0.05);
+    assert_true(rules_number(verdict.numbers, "effective_size") == 0.5);
+    assert_true(rules_number(verdict.numbers, "effective_size_below") == 0.25);
     json_decref(verdict.numbers);
     imld_history_clear(&h);
 }
@@ -153,11 +131,12 @@ static void test_a_recorded_curve_gives_the_same_verdict_as_the_live_one(void **
         for (int64_t step = 0; step < STEPS; step++) {
             const float mean = draw(&seed), size = draw(&seed), oscillation = draw(&seed);
             for (size_t i = 0; step % 2 == 0 && i < 2; i++) {
-                put(both[i], "weight/mean", step, mean);
-                put(both[i], "weight/effective_size", step, size);
+                rules_put(both[i], "weight/mean", step, mean);
+                rules_put(both[i], "weight/effective_size", step, size);
             }
             fired[step] = step % 2 == 0 && fires(rules, &live, step);
-            for (size_t i = 0; i < 2; i++) put(both[i], "weight/oscillation", step, oscillation);
+            for (size_t i = 0; i < 2; i++)
+                rules_put(both[i], "weight/oscillation", step, oscillation);
         }
         for (int64_t step = 0; step < STEPS; step += 2) {
             assert_int_equal(fires(rules, &recorded, step), fired[step]);

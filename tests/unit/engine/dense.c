@@ -167,6 +167,14 @@ void dense_solve(size_t n, const double *h, const double *b, double *x)
     }
 }
 
+void dense_solve_damped(const struct dense *self, double delta, const double *b, double *x)
+{
+    static double damped[DENSE_MAX * DENSE_MAX];
+    memcpy(damped, self->h, sizeof damped);
+    for (size_t j = 0; j < self->n; j++) damped[j * self->n + j] += delta;
+    dense_solve(self->n, damped, b, x);
+}
+
 double dense_residual(const struct dense *self, double delta, const iml_real *v, const iml_real *q)
 {
     double wide[DENSE_MAX] = {0}, hq[DENSE_MAX];

@@ -45,6 +45,8 @@ void dense_multiply(const struct dense *self, double delta, const double *x, dou
 
 /* x with Hx = b by elimination with pivoting; fails the test on a singular H. */
 void dense_solve(size_t n, const double *h, const double *b, double *x);
+/* x with (H + δI)x = b */
+void dense_solve_damped(const struct dense *self, double delta, const double *b, double *x);
 
 /* d from low to high in equal ratios, shuffled; SPECTRUM_SIZE elements. */
 void spread_diagonal(double low, double high, double *d);

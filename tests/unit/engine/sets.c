@@ -33,6 +33,22 @@ void sets_close(struct sets *sets)
     assert_int_equal(nftw(sets->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+int sets_set_up(void **state)
+{
+    struct sets *sets = calloc(1, sizeof *sets);
+    assert_non_null(sets);
+    sets_open(sets);
+    *state = sets;
+    return 0;
+}
+
+int sets_tear_down(void **state)
+{
+    sets_close(*state);
+    free(*state);
+    return 0;
+}
+
 static void make_path(const struct sets *sets, const char *set, const char *file, char *path,
                       size_t size)
 {

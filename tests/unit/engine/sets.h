@@ -18,6 +18,10 @@ struct sets {
 void sets_open(struct sets *sets);
 void sets_close(struct sets *sets);
 
+/* For cmocka: the state is a fresh root. */
+int sets_set_up(void **state);
+int sets_tear_down(void **state);
+
 /* Writes root/set/file (the folder is made). */
 void sets_write(const struct sets *sets, const char *set, const char *file, const void *bytes,
                 size_t count);

@@ -81,23 +81,7 @@ static void test_a_label_out_of_range(void **state)
     expect_fault(sets, "label 10 of image 2 is not below 10", "data_batch_2.bin, byte 6146");
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sets_set_up, sets_tear_down)
 
 int main(void)
 {

@@ -387,45 +387,36 @@ static void test_what_is_told_of_weights(void **state)
     iml_trainer_close(trainer);
 }
 
-static void check_refused(const struct iml_trainer_options *options, const char *pointer)
-{
-    struct iml_trainer *trainer = NULL;
-    struct iml_error error = {0};
-    assert_int_not_equal(iml_trainer_open(options, NULL, &trainer, &error), IML_OK);
-    assert_null(trainer);
-    assert_string_equal(error.where, pointer);
-}
-
 static void test_refusals(void **state)
 {
     struct iml_trainer_options options = case_confidence(*state);
     options.inner.steps_per_update = 0;
-    check_refused(&options, "/inner/steps_per_update");
+    case_assert_refused(&options, "/inner/steps_per_update");
     options = case_confidence(*state);
     options.meta.validation_batch = 31;
-    check_refused(&options, "/meta/validation_batch");
+    case_assert_refused(&options, "/meta/validation_batch");
     options = case_confidence(*state);
     options.meta.curvature_batch = 6;
-    check_refused(&options, "/meta/curvature/batch");
+    case_assert_refused(&options, "/meta/curvature/batch");
     options = case_confidence(*state);
     options.confidence.output = IML_WEIGHER_SIGMOID;
     options.confidence.start = IML_WEIGHER_PRETRAINED;
-    check_refused(&options, "/confidence/last_layer");
+    case_assert_refused(&options, "/confidence/last_layer");
     options = case_confidence(*state);
     options.model.hidden_count = 0;
-    check_refused(&options, "/confidence");
+    case_assert_refused(&options, "/confidence");
     options = case_confidence_through(*state);
     options.confidence.input = IML_WEIGHER_PROBABILITIES;
-    check_refused(&options, "/confidence/through_features");
+    case_assert_refused(&options, "/confidence/through_features");
     options = case_confidence_through(*state);
     options.confidence.used = IML_WEIGHER_ONES;
-    check_refused(&options, "/confidence/weights");
+    case_assert_refused(&options, "/confidence/weights");
     options = case_confidence_through(*state);
     options.meta.curvature_kind = IML_CURVATURE_GAUSS_NEWTON;
-    check_refused(&options, "/meta/curvature/kind");
+    case_assert_refused(&options, "/meta/curvature/kind");
     options = case_confidence_free(*state);
     options.meta.optimizer.kind = iml_optimizer_kind_find("sgd");
-    check_refused(&options, "/meta/optimizer/kind");
+    case_assert_refused(&options, "/meta/optimizer/kind");
 }
 
 int main(void)

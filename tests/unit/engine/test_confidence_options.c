@@ -256,23 +256,14 @@ static void test_a_mean_that_is_too_small_is_told(void **state)
 
 /* --- refusals --- */
 
-static void check_refused(const struct iml_trainer_options *options, const char *where)
-{
-    struct iml_trainer *trainer = NULL;
-    struct iml_error error = {0};
-    assert_int_not_equal(iml_trainer_open(options, NULL, &trainer, &error), IML_OK);
-    assert_null(trainer);
-    assert_string_equal(error.where, where);
-}
-
 static void test_what_frozen_weights_do_not_go_with(void **state)
 {
     struct iml_trainer_options options = case_confidence_free(*state);
     options.confidence.used = IML_WEIGHER_FROZEN;
-    check_refused(&options, "/confidence/weights");
+    case_assert_refused(&options, "/confidence/weights");
     options = case_confidence_through(*state);
     options.confidence.used = IML_WEIGHER_FROZEN;
-    check_refused(&options, "/confidence/weights");
+    case_assert_refused(&options, "/confidence/weights");
 }
 
 int main(void)

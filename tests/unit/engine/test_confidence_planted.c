@@ -9,7 +9,6 @@
  * others' no setting tried passed on three seeds of three. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/trainer/run.h"
 #include "imld/random.h"
@@ -137,25 +136,16 @@ static void test_weights_tell_wrong_content(void **state)
 
 static int set_up(void **state)
 {
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
+    if (sets_set_up(state) != 0) return -1;
+    const struct sets *sets = *state;
     write_split(sets, "right", "train", TRAIN, false);
     write_split(sets, "right", "t10k", TEST, false);
     write_split(sets, "wrong", "train", WRONG, true);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
     return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_weights_tell_wrong_content)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, sets_tear_down);
 }

@@ -280,33 +280,24 @@ static void test_an_extra_set_that_has_changed(void **state)
     assert_null(trainer);
 }
 
-static void check_refused(const struct iml_trainer_options *options, const char *pointer)
-{
-    struct iml_trainer *trainer = NULL;
-    struct iml_error error = {0};
-    assert_int_not_equal(iml_trainer_open(options, NULL, &trainer, &error), IML_OK);
-    assert_null(trainer);
-    assert_string_equal(error.where, pointer);
-}
-
 static void test_refusals(void **state)
 {
     struct iml_trainer_options options = case_fixmatch(*state);
     options.data.pool.labels = 0;
-    check_refused(&options, "/data/labels");
+    case_assert_refused(&options, "/data/labels");
     options.data.pool.labels = 20; /* no multiple of three */
-    check_refused(&options, "/data/labels");
+    case_assert_refused(&options, "/data/labels");
     options = case_fixmatch(*state);
     options.consistency.ratio = 0;
-    check_refused(&options, "/consistency/ratio");
+    case_assert_refused(&options, "/consistency/ratio");
     options.consistency.ratio = SIZE_MAX / 8;
-    check_refused(&options, "/consistency/ratio");
+    case_assert_refused(&options, "/consistency/ratio");
     options = case_fixmatch(*state);
     options.data.test = 46;
-    check_refused(&options, "/data/test");
+    case_assert_refused(&options, "/data/test");
     options = case_fixmatch(*state);
     options.kind = iml_trainer_kind_find("iml");
-    check_refused(&options, "/data/labels");
+    case_assert_refused(&options, "/data/labels");
 }
 
 static int set_up(void **state)

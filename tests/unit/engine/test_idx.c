@@ -1,6 +1,5 @@
 /* test_idx.c: idx files, plain and gzip: what is read, and that every fault names file and byte. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/check.h"
@@ -309,23 +308,7 @@ static void test_gzip_members_are_joined(void **state)
     assert_int_equal(facts.classes, CLASSES);
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sets_set_up, sets_tear_down)
 
 int main(void)
 {

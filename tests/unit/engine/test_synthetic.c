@@ -505,22 +505,6 @@ static void test_facts_and_plan_need_no_files(void **state)
     assert_true(plan.total_bytes > D * D * (sizeof(double) + sizeof(iml_real)));
 }
 
-static int set_up(void **state)
-{
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    *state = sets;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sets_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -537,5 +521,5 @@ int main(void)
         cmocka_unit_test(test_a_draw_can_be_cancelled),
         cmocka_unit_test(test_facts_and_plan_need_no_files),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, sets_set_up, sets_tear_down);
 }

@@ -12,23 +12,6 @@
 
 enum { FOREVER = 1000, UPDATES = 6, EVERY = 3, PAIRS = 3 };
 
-/* Six updates of a small net. */
-static struct iml_trainer_options job(const struct sets *sets)
-{
-    struct iml_trainer_options options = case_iml(sets);
-    options.model.hidden_count = 1;
-    options.model.hidden[0] = 5;
-    options.meta.updates = UPDATES;
-    return options;
-}
-
-static struct iml_trainer_options looking_job(const struct sets *sets)
-{
-    struct iml_trainer_options options = job(sets);
-    options.diagnostics = case_looks(EVERY);
-    return options;
-}
-
 static const char *const names[] = {"lens", "spectrum", "reference", "variance"};
 enum { ARTIFACTS = sizeof names / sizeof names[0] };
 
@@ -53,7 +36,7 @@ static void test_looks_are_taken_when_due_and_only_then(void **state)
         "solver/q_mean_cosine",  "lens/negative_share", "lens/v_inverse_v",
         "spectrum/smallest",     "spectrum/largest",    "lens/largest",
         "spectrum/negative_mass"};
-    const struct iml_trainer_options options = looking_job(*state);
+    const struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     struct iml_trainer *trainer = case_open(&options, NULL);
     struct case_log *log = calloc(1, sizeof *log);
     assert_non_null(log);
@@ -189,7 +172,7 @@ static iml_real *vector(struct twins *self)
 static void test_the_residual_by_hand(void **state)
 {
     for (int is_preconditioned = 0; is_preconditioned < 2; is_preconditioned++) {
-        struct iml_trainer_options options = looking_job(*state);
+        struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
         options.meta.solver.precondition =
             is_preconditioned ? IML_PRECONDITION_L2 : IML_PRECONDITION_NONE;
         options.meta.solver.damping = 0.03;
@@ -211,7 +194,7 @@ static void test_the_residual_by_hand(void **state)
 /* The residual of a sum without its α is that of the sum times α, as the solver's own is. */
 static void test_the_residual_of_an_unscaled_sum(void **state)
 {
-    struct iml_trainer_options options = looking_job(*state);
+    struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     options.meta.optimizer.learning_rate = 0; /* λ goes one way whatever the size of q */
     options.meta.solver.precondition = IML_PRECONDITION_NONE;
     struct twins *scaled = twins_open(&options);
@@ -230,7 +213,7 @@ static void test_the_residual_of_an_unscaled_sum(void **state)
 static void test_the_lens_by_hand(void **state)
 {
     enum { STEPS = 12, CURVE = STEPS + 1 };
-    struct iml_trainer_options options = looking_job(*state);
+    struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     options.meta.solver.precondition = IML_PRECONDITION_NONE;
     options.meta.solver.damping = 0.02;
     struct twins *twins = twins_open(&options);
@@ -270,7 +253,7 @@ static void test_the_best_in_hindsight_by_hand(void **state)
 {
     static const double targets[] = {0.5, 0};
     for (size_t i = 0; i < 2; i++) {
-        struct iml_trainer_options options = looking_job(*state);
+        struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
         options.meta.solver =
             (struct iml_solver_options){.kind = iml_solver_kind_find("minres"),
                                         .terms = 11,
@@ -298,7 +281,7 @@ static void test_the_best_in_hindsight_by_hand(void **state)
 
 static void test_the_spectrum_by_hand(void **state)
 {
-    const struct iml_trainer_options options = looking_job(*state);
+    const struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     struct twins *twins = twins_open(&options);
     const struct iml_spectrum_options asked = {.probes = 2, .steps = 9, .top = 4};
     struct iml_arena plan;
@@ -357,7 +340,7 @@ static void check_reference(struct twins *twins, const struct iml_solver_options
 
 static void test_the_reference_by_hand(void **state)
 {
-    struct iml_trainer_options options = looking_job(*state);
+    struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     options.meta.solver.damping = 0.2; /* a bias that the reference does not share */
     struct twins *twins = twins_open(&options);
     check_reference(twins, &(struct iml_solver_options){.kind = iml_solver_kind_find("exact")},
@@ -379,7 +362,7 @@ static void test_the_reference_by_hand(void **state)
 
 static void test_an_exact_job_is_its_own_reference(void **state)
 {
-    struct iml_trainer_options options = looking_job(*state);
+    struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     options.meta.solver = (struct iml_solver_options){.kind = iml_solver_kind_find("exact")};
     struct twins *twins = twins_open(&options);
     check_close(case_last(&twins->log, "meta/cosine_to_exact"), 1, 1e-12);
@@ -391,7 +374,7 @@ static void test_an_exact_job_is_its_own_reference(void **state)
 /* The pairs beside the update's own, each drawn by a pass that no update has. */
 static void test_the_variance_by_hand(void **state)
 {
-    struct iml_trainer_options options = looking_job(*state);
+    struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     options.meta.solver.step_size = 0.5; /* no warm vector: each pair's solve is one by itself */
     struct twins *twins = twins_open(&options);
     struct iml_trainer *t = twins->plain;

@@ -10,23 +10,6 @@
 
 enum { FOREVER = 1000, UPDATES = 6, EVERY = 3 };
 
-/* Six updates of a small net. */
-static struct iml_trainer_options job(const struct sets *sets)
-{
-    struct iml_trainer_options options = case_iml(sets);
-    options.model.hidden_count = 1;
-    options.model.hidden[0] = 5;
-    options.meta.updates = UPDATES;
-    return options;
-}
-
-static struct iml_trainer_options looking_job(const struct sets *sets)
-{
-    struct iml_trainer_options options = job(sets);
-    options.diagnostics = case_looks(EVERY);
-    return options;
-}
-
 static size_t without_looks(struct case_log *log)
 {
     size_t kept = 0;
@@ -40,7 +23,8 @@ static size_t without_looks(struct case_log *log)
 /* Solvers that keep or draw something, nets with dropout and batch norm in the curvature. */
 static struct iml_trainer_options form(size_t i, const struct sets *sets)
 {
-    struct iml_trainer_options options = i == 1 ? case_iml_normalized(sets) : job(sets);
+    struct iml_trainer_options options =
+        i == 1 ? case_iml_normalized(sets) : case_iml_small(sets, UPDATES);
     options.meta.updates = UPDATES;
     if (i == 2)
         options.meta.solver = (struct iml_solver_options){
@@ -123,7 +107,7 @@ static void test_looks_have_the_same_bits_too(void **state)
 static void test_each_look_can_be_cancelled(void **state)
 {
     for (size_t look = 0; look < 5; look++) {
-        struct iml_trainer_options options = job(*state);
+        struct iml_trainer_options options = case_iml_small(*state, UPDATES);
         const struct iml_diagnostics_options all = case_looks(EVERY);
         struct iml_diagnostics_options *asked = &options.diagnostics;
         if (look == 0) asked->residual = all.residual;
@@ -156,7 +140,7 @@ static void test_each_look_can_be_cancelled(void **state)
 /* λ whose coefficients are beyond float: nothing finite is there to look at. */
 static void test_a_run_that_is_not_finite_is_looked_at_without_harm(void **state)
 {
-    struct iml_trainer_options options = looking_job(*state);
+    struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     options.inner.optimizer.learning_rate = sizeof(iml_real) == sizeof(float) ? 1e20 : 1e200;
     struct iml_trainer *trainer = case_open(&options, NULL);
     struct case_log *log = calloc(1, sizeof *log);
@@ -189,7 +173,7 @@ static double give_nan(const struct iml_curvature *self, const iml_real *u, iml_
  */
 static void test_a_matrix_that_is_not_finite_gives_no_rows(void **state)
 {
-    struct iml_trainer_options options = looking_job(*state);
+    struct iml_trainer_options options = case_iml_looking(*state, UPDATES, EVERY);
     options.diagnostics.variance.every_updates = 0;
     struct iml_trainer *trainer = case_open(&options, NULL);
     const struct iml_curvature curvature = {
@@ -213,7 +197,7 @@ static void test_the_plan_shows_what_looks_take(void **state)
     struct iml_set_facts facts;
     struct iml_error error = {0};
     struct iml_plan without, with;
-    struct iml_trainer_options options = job(sets);
+    struct iml_trainer_options options = case_iml_small(sets, UPDATES);
     assert_int_equal(iml_set_inspect(&sets->roots, "small", &facts, &error), IML_OK);
     assert_int_equal(iml_trainer_plan(&options, &facts, &without, &error), IML_OK);
     options.diagnostics.lens = (struct iml_lens_look){.every_updates = 1, .steps = 12};

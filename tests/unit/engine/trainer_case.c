@@ -9,19 +9,14 @@
 
 int case_set_up(void **state)
 {
-    struct sets *sets = calloc(1, sizeof *sets);
-    assert_non_null(sets);
-    sets_open(sets);
-    sets_write_idx(sets, "small", 200, 60);
-    *state = sets;
+    if (sets_set_up(state) != 0) return -1;
+    sets_write_idx(*state, "small", 200, 60);
     return 0;
 }
 
 int case_tear_down(void **state)
 {
-    sets_close(*state);
-    free(*state);
-    return 0;
+    return sets_tear_down(state);
 }
 
 struct iml_trainer_options case_supervised(const struct sets *sets)
@@ -153,6 +148,22 @@ bool case_is_a_look(const char *metric)
     return false;
 }
 
+struct iml_trainer_options case_iml_small(const struct sets *sets, size_t updates)
+{
+    struct iml_trainer_options options = case_iml(sets);
+    options.model.hidden_count = 1;
+    options.model.hidden[0] = 5;
+    options.meta.updates = updates;
+    return options;
+}
+
+struct iml_trainer_options case_iml_looking(const struct sets *sets, size_t updates, size_t every)
+{
+    struct iml_trainer_options options = case_iml_small(sets, updates);
+    options.diagnostics = case_looks(every);
+    return options;
+}
+
 struct iml_trainer_options case_iml_synthetic(const struct sets *sets)
 {
     struct iml_trainer_options options = case_iml(sets);
@@ -259,6 +270,15 @@ struct iml_trainer *case_open(const struct iml_trainer_options *options, const a
     if (iml_trainer_open(options, cancel, &trainer, &error) != IML_OK)
         fail_msg("%s (%s)", error.what, error.where);
     return trainer;
+}
+
+void case_assert_refused(const struct iml_trainer_options *options, const char *pointer)
+{
+    struct iml_trainer *trainer = NULL;
+    struct iml_error error = {0};
+    assert_int_not_equal(iml_trainer_open(options, NULL, &trainer, &error), IML_OK);
+    assert_null(trainer);
+    assert_string_equal(error.where, pointer);
 }
 
 static void add(struct case_log *log, const char *metric, double value,

@@ -35,6 +35,11 @@ struct iml_diagnostics_options case_looks(size_t every);
 
 /* Whether the metric is one that a look tells; NULL is none. */
 bool case_is_a_look(const char *metric);
+
+/* iml on a small net: so many updates; the same with looks. */
+struct iml_trainer_options case_iml_small(const struct sets *sets, size_t updates);
+struct iml_trainer_options case_iml_looking(const struct sets *sets, size_t updates, size_t every);
+
 /* iml on a synthetic quadratic of 30 dimensions: rows of numbers with weights, squared errors. */
 struct iml_trainer_options case_iml_synthetic(const struct sets *sets);
 
@@ -51,6 +56,9 @@ struct iml_trainer_options case_confidence_through(const struct sets *sets);
 struct iml_trainer_options case_confidence_free(const struct sets *sets);
 
 struct iml_trainer *case_open(const struct iml_trainer_options *options, const atomic_bool *cancel);
+
+/* Fails unless no run can be opened, for what is at that JSON pointer. */
+void case_assert_refused(const struct iml_trainer_options *options, const char *pointer);
 
 enum { CASE_ENTRIES_MAX = 8192 };
 
