@@ -27,12 +27,15 @@ static void poke(struct imld_pending *pending)
 
 /* ---- the thread: deadlines, and clients that go away (the library notices neither) ---- */
 
+/* Of one that is signalled the deadline still counts: the news may not be what it waits for, and
+ * then it is suspended again, which wakes nobody here. Those past their deadline are signalled
+ * (expire): their handlers see that it is over. */
 static int next_timeout(const struct imld_pending *pending, int64_t now)
 {
     int64_t timeout = -1;
     for (const struct imld_waiter *w = pending->first; w; w = w->next) {
-        if (!w->deadline_ms || w->is_signalled) continue;
-        const int64_t left = w->deadline_ms > now ? w->deadline_ms - now : 0;
+        if (!w->deadline_ms || w->deadline_ms <= now) continue;
+        const int64_t left = w->deadline_ms - now;
         if (timeout < 0 || left < timeout) timeout = left;
     }
     return (int)timeout;
