@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/backtest.h"
+#include "daemon/frozen.h"
 #include "daemon/plan.h"
 #include "storage/storage.h"
 
@@ -54,6 +55,7 @@ static bool plan(void *context, const json_t *spec, json_t **memory, struct imld
         add_problem(problems, &error);
         return false;
     }
+    if (!imld_frozen_fits(self->storage, spec, &options, &facts, problems)) return false;
     const size_t limit = (size_t)self->configuration->memory_bytes;
     if (planned.total_bytes > limit) {
         imld_problems_add(problems, "",

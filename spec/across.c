@@ -280,10 +280,13 @@ static void check_synthetic(const struct across *a)
 /* FIXMATCH 2.1 */
 static void check_depth(const struct across *a)
 {
-    double depth = 0;
-    if (!number_at(a->spec, "/model/depth", &depth) || ((int)depth - 4) % 6 == 0) return;
-    imld_problems_add(a->problems, "/model/depth",
-                      "found %.0f; the depth of a wrn is 6n + 4: 10, 16, 22, 28, … 58", depth);
+    static const char *const pointers[] = {"/confidence/model/depth", "/model/depth"};
+    for (size_t i = 0; i < sizeof pointers / sizeof pointers[0]; i++) {
+        double depth = 0;
+        if (!number_at(a->spec, pointers[i], &depth) || ((int)depth - 4) % 6 == 0) continue;
+        imld_problems_add(a->problems, pointers[i],
+                          "found %.0f; the depth of a wrn is 6n + 4: 10, 16, 22, 28, … 58", depth);
+    }
 }
 
 static void check_budgets(const struct across *a)

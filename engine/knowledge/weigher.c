@@ -125,6 +125,13 @@ enum iml_code iml_weigher_layout(struct iml_weigher *self, size_t batch_rows, st
     return lay_out_evaluators(self, team, arena, error);
 }
 
+size_t iml_weigher_reads(const struct iml_weigher *self)
+{
+    if (!self->net) return 0;
+    return self->options.input == IML_WEIGHER_IMAGE ? self->net->options.channels
+                                                    : iml_net_inputs(self->net);
+}
+
 /* The blocks of the last layer: weights, then bias. */
 static const struct iml_block *last_block(const struct iml_weigher *self, size_t back)
 {

@@ -69,6 +69,10 @@ IML_MUST_USE enum iml_code iml_weigher_layout(struct iml_weigher *self, size_t b
                                               struct iml_error *error);
 void iml_weigher_free_evaluators(struct iml_weigher *self);
 
+/* Numbers of a kind that C reads of an image: channels, class probabilities or features; 0: it has
+ * no net. */
+size_t iml_weigher_reads(const struct iml_weigher *self);
+
 /* Initial ω (its own draws of the seed) and statistics. */
 void iml_weigher_initialize(struct iml_weigher *self, uint32_t seed);
 /* ω°_m (FIXMATCH 6.1) */

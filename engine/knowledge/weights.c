@@ -96,6 +96,14 @@ static double mean_product(size_t n, const double *x, const double *y)
     return sum / (double)n;
 }
 
+bool iml_weights_divide(size_t n, double *w, double *mean)
+{
+    *mean = mean_of(n, w);
+    const bool is_small = *mean < iml_least_mean; /* false for a NaN, which stays seen */
+    for (size_t i = 0; i < n; i++) w[i] = is_small ? 1 : w[i] / *mean;
+    return !is_small;
+}
+
 void iml_weights_find(struct iml_weights *self)
 {
     const size_t n = self->count;
@@ -103,11 +111,8 @@ void iml_weights_find(struct iml_weights *self)
     self->mean = 1;
     self->is_unequal = true;
     if (self->normalize == IML_WEIGHER_PLAIN) return;
-    const double mean = mean_of(n, self->w);
-    self->found_mean = mean;
-    self->is_unequal = mean >= iml_least_mean;
-    self->mean = self->is_unequal ? mean : 1;
-    for (size_t i = 0; i < n; i++) self->w[i] = self->is_unequal ? self->w[i] / mean : 1;
+    self->is_unequal = iml_weights_divide(n, self->w, &self->found_mean);
+    self->mean = self->is_unequal ? self->found_mean : 1;
 }
 
 /* ċ = c′ȧ; ẇ = (ċ − w⟨ċ⟩)/⟨c⟩ */

@@ -32,6 +32,8 @@ struct iml_weights {
     bool is_unequal;
 };
 
+/* w over its mean, which *mean tells. false: that is below iml_least_mean, and each w is 1. */
+bool iml_weights_divide(size_t n, double *w, double *mean);
 /* w from a. */
 void iml_weights_find(struct iml_weights *self);
 /* w_dot from a_dot. */

@@ -31,6 +31,7 @@ static enum iml_code step(struct iml_trainer *self, struct iml_rows *rows, struc
     const enum iml_code code = iml_inner_step(self, error);
     if (code != IML_OK) return code;
     if (was_warm && !is_frozen(self)) state->steps_left--;
+    iml_weigh_after_step(self);
     iml_run_after_step(self);
     if (!was_warm && is_warm(self)) state->is_evaluation_due = 1;
     return IML_OK;
@@ -186,6 +187,7 @@ static const struct iml_trainer_methods methods = {
     .prepare = prepare,
     .begin = iml_weigh_begin,
     .curvature_batch = iml_weigh_curvature_batch,
+    .after_solve = iml_weigh_after_solve,
     .after_update = iml_weigh_after_update,
     .tell = iml_weighed_tell,
     .step = step,

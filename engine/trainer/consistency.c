@@ -57,9 +57,12 @@ static void weigh(struct iml_consistency *self, const struct iml_evaluator *eval
                                        .inputs = self->images,
                                        .logits = logits + self->labeled * self->outputs,
                                        .places = self->places};
+    struct iml_weigher *weigher = self->knowledge->options.weigher;
     struct iml_error error = {0};
-    iml_weigher_look(self->knowledge->options.weigher, &rows);
+    iml_weigher_look(weigher, &rows);
     if (self->knowledge->options.kind->weigh(self->knowledge, &error) != IML_OK) return;
+    const bool is_small = weigher->net && !weigher->weights.is_unequal;
+    self->small_mean = is_small ? weigher->weights.found_mean : nan("");
     if (self->permutation) permute(self);
 }
 

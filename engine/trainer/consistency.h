@@ -23,11 +23,12 @@ struct iml_consistency {
 
     /* with a knowledge that weighs; borrowed */
     const struct iml_knowledge *knowledge;
-    const iml_real *images;       /* unlabeled × inputs: the weak views of the batch at hand */
-    const uint32_t *places;       /* unlabeled: of its images in the pool */
-    struct iml_stream shuffle;    /* what permuted weights are drawn from */
-    uint32_t *permutation;        /* unlabeled; of permuted weights */
-    struct iml_coupling coupling; /* where they depend on θ */
+    const iml_real *images; /* unlabeled × inputs: the weak views of the batch at hand */
+    const uint32_t *places; /* unlabeled: of its images in the pool */
+    double small_mean; /* of the batch's weights, where it was too small to divide by; else NaN */
+    struct iml_stream shuffle;                 /* what permuted weights are drawn from */
+    uint32_t *permutation;                     /* unlabeled; of permuted weights */
+    struct iml_coupling coupling;              /* where they depend on θ */
     iml_real *weight_tangents, *loss_tangents; /* rows */
     double *w_bar, *w_bar_dot;                 /* unlabeled: ∂L/∂wᵢ and its tangent */
 };

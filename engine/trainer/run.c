@@ -85,7 +85,8 @@ static void lay_out_data(struct iml_trainer *self)
 static size_t evaluation_rows(const struct iml_trainer *self)
 {
     if (self->methods->is_report) return 1;
-    const size_t images = larger(self->counts.validation_total, self->test_count);
+    const size_t sets = larger(self->counts.validation_total, self->test_count);
+    const size_t images = iml_run_weighs(self) ? larger(sets, iml_run_pool_images(self)) : sets;
     const size_t most = iml_net_is_of_images(self->net) ? EVALUATION_IMAGES : EVALUATION_ROWS;
     if (images == 0) return 1;
     return images < most ? images : most;

@@ -60,6 +60,8 @@ struct iml_trainer_methods {
     /* The batch that the training loss is linearized at, of that pass; NULL: training images. */
     enum iml_code (*curvature_batch)(struct iml_trainer *trainer, uint32_t pass,
                                      struct iml_batch *batch, struct iml_error *error);
+    /* An update has its estimate; what it was made with is still at hand. NULL: nothing. */
+    void (*after_solve)(struct iml_trainer *trainer);
     /* An update has moved λ, or not: what follows from that; rows of it. */
     enum iml_code (*after_update)(struct iml_trainer *trainer, struct iml_rows *rows,
                                   struct iml_error *error);
@@ -134,6 +136,7 @@ struct iml_trainer {
     struct iml_consistency curvature_consistency;
     struct iml_sampler curvature_pool_order, weighed_order;
     struct iml_weighed weighed;
+    bool has_told_small_mean; /* of weights, since the last update */
 
     struct iml_verify *verify;   /* owned; of that kind */
     struct iml_compare *compare; /* owned; of that kind */
@@ -308,7 +311,9 @@ uint32_t iml_update_pass(const struct iml_trainer *self);
 
 /* weigh.c: confidence's own batches (FIXMATCH 6.1): rows [b; u; u] of a curvature batch of so many
  * rows; that batch; what is made before the first step: C's statistics, its fit to w = 1; what
- * follows from an update: C's statistics, and how far the weights have moved. */
+ * follows from an update: C's statistics, and how far the weights have moved; an event of each
+ * update, and of the first step after it, whose batch had too small a mean weight; of a run that
+ * ends before the first update. */
 struct iml_curvature_share {
     size_t labeled, unlabeled;
 };
@@ -319,6 +324,8 @@ IML_MUST_USE enum iml_code iml_weigh_curvature_batch(struct iml_trainer *self, u
 IML_MUST_USE enum iml_code iml_weigh_begin(struct iml_trainer *self, struct iml_error *error);
 IML_MUST_USE enum iml_code iml_weigh_after_update(struct iml_trainer *self, struct iml_rows *rows,
                                                   struct iml_error *error);
+void iml_weigh_after_solve(struct iml_trainer *self);
+void iml_weigh_after_step(struct iml_trainer *self);
 
 extern const struct iml_trainer_kind iml_supervised, iml_iml, iml_fixmatch, iml_confidence,
     iml_verify, iml_compare;

@@ -130,6 +130,17 @@ enum iml_code iml_trainer_plan(const struct iml_trainer_options *options,
     return code;
 }
 
+enum iml_code iml_trainer_network_reads(const struct iml_trainer_options *options,
+                                        const struct iml_set_facts *facts, size_t *count,
+                                        struct iml_error *error)
+{
+    struct iml_trainer *self = NULL;
+    const enum iml_code code = prepare(options, facts, &self, error);
+    *count = code == IML_OK && self->weigher ? iml_weigher_reads(self->weigher) : 0;
+    iml_trainer_close(self);
+    return code;
+}
+
 uint64_t iml_trainer_steps(const struct iml_trainer_options *options)
 {
     struct iml_trainer *self = calloc(1, sizeof *self);

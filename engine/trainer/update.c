@@ -156,11 +156,18 @@ static enum iml_on_failure judge(struct iml_trainer *self, struct estimate *esti
     return verdict.action;
 }
 
-/* q = v in place of the estimate; false: it is not finite either. */
-static bool pull_identity(struct iml_trainer *self)
+/* With q = v, into lambda_change: before a look may linearize at another batch. */
+static void pull_identity(struct iml_trainer *self)
 {
-    iml_knowledge_pull(&self->knowledge, self->theta, self->v, self->hypergradient);
-    return isfinite(iml_norm_squared(self->knowledge.size, self->hypergradient));
+    iml_knowledge_pull(&self->knowledge, self->theta, self->v, self->lambda_change);
+}
+
+/* That in place of the estimate; false: it is not finite either. */
+static bool take_identity(struct iml_trainer *self)
+{
+    const size_t size = self->knowledge.size;
+    memcpy(self->hypergradient, self->lambda_change, size * sizeof *self->hypergradient);
+    return isfinite(iml_norm_squared(size, self->hypergradient));
 }
 
 /* η of the update at hand. */
@@ -254,14 +261,16 @@ enum iml_code iml_update(struct iml_trainer *self, struct iml_rows *rows, struct
     if (code == IML_OK) code = iml_find_curvature(self, pass, self->gradient, &curvature, error);
     if (code == IML_OK) code = find_q(self, curvature, &estimate, error);
     if (code != IML_OK) return code;
+    if (self->methods->after_solve) self->methods->after_solve(self);
     const enum iml_on_failure action = judge(self, &estimate);
+    if (action == IML_ON_FAILURE_IDENTITY) pull_identity(self);
     const double looked = imld_ticks_seconds(); /* before λ moves, and H's diagonal with it */
     code = iml_diagnose(self, curvature, &estimate.report, rows, error);
     if (code != IML_OK) return code;
     iml_tell_truth(self, rows);
     const double moved = imld_ticks_seconds();
     estimate.is_skipped = action == IML_ON_FAILURE_SKIP;
-    if (action == IML_ON_FAILURE_IDENTITY) estimate.is_skipped = !pull_identity(self);
+    if (action == IML_ON_FAILURE_IDENTITY) estimate.is_skipped = !take_identity(self);
     if (!estimate.is_skipped) move_lambda(self);
     if (self->methods->after_update) code = self->methods->after_update(self, rows, error);
     if (code != IML_OK) return code;

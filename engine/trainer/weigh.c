@@ -134,12 +134,17 @@ static enum iml_code fit_step(struct iml_trainer *self, uint32_t pass, struct im
     return IML_OK;
 }
 
+/* What is fitted is c: weights over their mean have that mean from the start, and no gradient where
+ * it is too small to divide by, as that of `linear` is before the fit. */
 static enum iml_code fit(struct iml_trainer *self, struct iml_error *error)
 {
+    struct iml_weigher *weigher = self->weigher;
     enum iml_code code = IML_OK;
     memset(self->lambda_change, 0, self->knowledge.size * sizeof *self->lambda_change);
+    weigher->weights.normalize = IML_WEIGHER_PLAIN;
     for (uint32_t i = 0; i < FIT_STEPS && code == IML_OK; i++)
         code = fit_step(self, first_fit + i, error);
+    weigher->weights.normalize = weigher->options.normalize;
     return code;
 }
 
@@ -159,20 +164,45 @@ enum iml_code iml_weigh_begin(struct iml_trainer *self, struct iml_error *error)
     return code;
 }
 
-/* FIXMATCH 6.1: a batch whose mean is too small to divide by had w = 1. An event at each such
- * update, of the weights that the update was made with. */
-static void tell_small_mean(struct iml_trainer *self)
+/* A batch whose mean weight is too small to divide by has w = 1 (FIXMATCH 6.1). */
+static void tell_small_mean(struct iml_trainer *self, const char *when, uint64_t number,
+                            double mean)
 {
-    const struct iml_weights *weights = &self->weigher->weights;
-    if (!self->weigher->net || weights->is_unequal) return;
     struct iml_note *note = iml_run_add_note(
         self, "small_weights",
         "C has turned the whole pool down: take a smaller meta.optimizer.learning_rate, "
         "confidence.decay above 0, or the stop rule collapsed_weights");
     (void)snprintf(note->what, sizeof note->what,
-                   "at update %llu the batch's mean weight was %.3g, below %g: w = 1 was taken",
-                   (unsigned long long)self->state->update + 1, weights->found_mean,
-                   iml_least_mean);
+                   "at %s %llu the batch's mean weight was %.3g, below %g: w = 1 was taken", when,
+                   (unsigned long long)number, mean, iml_least_mean);
+}
+
+void iml_weigh_after_solve(struct iml_trainer *self)
+{
+    const double mean = self->curvature_consistency.small_mean;
+    if (!isnan(mean)) tell_small_mean(self, "update", self->state->update + 1, mean);
+    self->has_told_small_mean = !isnan(mean);
+}
+
+/* C is asked to learn, and the run ends before it may. */
+static void tell_no_update(struct iml_trainer *self)
+{
+    const struct iml_inner_options *inner = &self->options.inner;
+    struct iml_note *note = iml_run_add_note(
+        self, "warning", "take a smaller inner.warmup.steps, or confidence.weights \"ones\"");
+    (void)snprintf(note->what, sizeof note->what,
+                   "the warm-up of %zu steps leaves no update in %zu: all weights stay as they are",
+                   inner->warmup_steps, inner->steps);
+}
+
+void iml_weigh_after_step(struct iml_trainer *self)
+{
+    const double mean = self->consistency.small_mean;
+    const bool learns = self->options.confidence.used != IML_WEIGHER_FROZEN;
+    if (self->state->step == 1 && learns && self->options.meta.updates == 0) tell_no_update(self);
+    if (isnan(mean) || self->has_told_small_mean) return;
+    tell_small_mean(self, "step", self->state->step, mean);
+    self->has_told_small_mean = true;
 }
 
 enum iml_code iml_weigh_after_update(struct iml_trainer *self, struct iml_rows *rows,
@@ -180,7 +210,6 @@ enum iml_code iml_weigh_after_update(struct iml_trainer *self, struct iml_rows *
 {
     const uint32_t pass = (uint32_t)(self->state->update + 1) * passes_an_update;
     double oscillation = 0;
-    tell_small_mean(self);
     enum iml_code code = follow(self, pass, error);
     if (code == IML_OK) code = iml_weighed_keep(self, &oscillation, error);
     if (code == IML_OK) iml_rows_add_known(rows, IML_METRIC_WEIGHT_OSCILLATION, oscillation);

@@ -1,4 +1,4 @@
-/* weighed.c: weights of a fixed part of the pool, their numbers and pictures; see weighed.h. */
+/* weighed.c: weights of a fixed part of the pool and their numbers; see weighed.h. */
 #include "engine/trainer/weighed.h"
 
 #include <assert.h>
@@ -12,7 +12,7 @@ void iml_weighed_layout(struct iml_trainer *self, struct iml_arena *arena)
     const size_t pool = self->pool.count;
     const size_t n = pool < IML_WEIGHED_MAX ? pool : IML_WEIGHED_MAX;
     *weighed = (struct iml_weighed){.count = n};
-    weighed->previous_count = n < self->evaluation_rows ? n : self->evaluation_rows;
+    weighed->previous_count = n < IML_WEIGHED_KEPT ? n : IML_WEIGHED_KEPT;
     iml_arena_part(arena, "confidence");
     weighed->w = iml_arena_take(arena, n, sizeof *weighed->w);
     weighed->confidences = iml_arena_take(arena, n, sizeof *weighed->confidences);
@@ -27,14 +27,39 @@ void iml_weighed_layout(struct iml_trainer *self, struct iml_arena *arena)
         iml_arena_take(arena, self->facts.classes, IML_WEIGHED_BINS * sizeof *weighed->by_class);
 }
 
-enum iml_code iml_weighed_weigh(struct iml_trainer *self, size_t first, size_t rows,
-                                struct iml_error *error)
+/* max softmax(z), and where. */
+static double confidence_of(const iml_real *z, size_t n, size_t *label)
+{
+    double sum = 0;
+    *label = 0;
+    for (size_t c = 1; c < n; c++)
+        if (z[c] > z[*label]) *label = c;
+    for (size_t c = 0; c < n; c++) sum += exp((double)z[c] - (double)z[*label]);
+    return 1 / sum;
+}
+
+/* What the base net and the weigher, which have just looked, say of image i of the list, row `row`
+ * of the chunk. */
+static void keep_image(struct iml_trainer *self, size_t i, size_t row)
+{
+    struct iml_weighed *weighed = &self->weighed;
+    const size_t outputs = iml_net_outputs(self->net);
+    const struct iml_origin *origin = &self->origins[weighed->places[i]];
+    size_t label;
+    weighed->w[i] = self->weigher->weights.w[row];
+    weighed->confidences[i] = confidence_of(weighed->logits + row * outputs, outputs, &label);
+    weighed->correct[i] =
+        origin->is_in_distribution && label == self->pool_counts.known.label[origin->class_number];
+}
+
+/* Images first … first + rows − 1 of the list. */
+static enum iml_code weigh_chunk(struct iml_trainer *self, size_t first, size_t rows,
+                                 struct iml_error *error)
 {
     struct iml_weighed *weighed = &self->weighed;
     struct iml_batch batch;
     struct iml_batch_result result;
     assert(first + rows <= weighed->count && rows <= self->evaluation_rows);
-    iml_sampler_head(&self->weighed_order, 0, weighed->count, weighed->places);
     for (size_t i = 0; i < rows; i++) self->maker.places[i] = weighed->places[first + i];
     enum iml_code code = iml_batch_make(&self->maker, &self->pool, rows, &batch, error);
     batch.mode = iml_evaluation_mode(self);
@@ -48,7 +73,30 @@ enum iml_code iml_weighed_weigh(struct iml_trainer *self, size_t first, size_t r
                                        .logits = weighed->logits,
                                        .places = self->maker.places};
     iml_weigher_look(self->weigher, &seen);
-    return self->knowledge.options.kind->weigh(&self->knowledge, error);
+    code = self->knowledge.options.kind->weigh(&self->knowledge, error);
+    for (size_t row = 0; row < rows && code == IML_OK; row++) keep_image(self, first + row, row);
+    return code;
+}
+
+/* The first n images of the list. Where weights are normalized it is over the mean of these n: in
+ * chunks of another size they would be other weights. */
+static enum iml_code weigh_list(struct iml_trainer *self, size_t n, struct iml_error *error)
+{
+    struct iml_weighed *weighed = &self->weighed;
+    struct iml_weigher *weigher = self->weigher;
+    enum iml_code code = IML_OK;
+    double mean = 0;
+    iml_sampler_head(&self->weighed_order, 0, weighed->count, weighed->places);
+    weigher->weights.normalize = IML_WEIGHER_PLAIN;
+    for (size_t first = 0; first < n && code == IML_OK; first += self->evaluation_rows) {
+        const size_t left = n - first;
+        code = weigh_chunk(self, first, left < self->evaluation_rows ? left : self->evaluation_rows,
+                           error);
+    }
+    weigher->weights.normalize = weigher->options.normalize;
+    if (code == IML_OK && weigher->options.normalize == IML_WEIGHER_BATCH_MEAN)
+        (void)iml_weights_divide(n, weighed->w, &mean);
+    return code;
 }
 
 static double mean_of(size_t n, const double *x)
@@ -71,9 +119,9 @@ enum iml_code iml_weighed_keep(struct iml_trainer *self, double *oscillation,
 {
     struct iml_weighed *weighed = &self->weighed;
     const size_t n = weighed->previous_count;
-    const enum iml_code code = iml_weighed_weigh(self, 0, n, error);
+    const enum iml_code code = weigh_list(self, n, error);
     if (code != IML_OK) return code;
-    const double *w = self->weigher->weights.w;
+    const double *w = weighed->w;
     const double deviation = deviation_of(n, w);
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
@@ -85,39 +133,6 @@ enum iml_code iml_weighed_keep(struct iml_trainer *self, double *oscillation,
 }
 
 /* --- numbers --- */
-
-/* max softmax(z), and where. */
-static double confidence_of(const iml_real *z, size_t n, size_t *label)
-{
-    double sum = 0;
-    *label = 0;
-    for (size_t c = 1; c < n; c++)
-        if (z[c] > z[*label]) *label = c;
-    for (size_t c = 0; c < n; c++) sum += exp((double)z[c] - (double)z[*label]);
-    return 1 / sum;
-}
-
-static enum iml_code weigh_all(struct iml_trainer *self, struct iml_error *error)
-{
-    struct iml_weighed *weighed = &self->weighed;
-    const size_t outputs = iml_net_outputs(self->net);
-    for (size_t first = 0; first < weighed->count; first += self->evaluation_rows) {
-        const size_t left = weighed->count - first;
-        const size_t n = left < self->evaluation_rows ? left : self->evaluation_rows;
-        const enum iml_code code = iml_weighed_weigh(self, first, n, error);
-        if (code != IML_OK) return code;
-        for (size_t i = first; i < first + n; i++) {
-            const struct iml_origin *origin = &self->origins[weighed->places[i]];
-            size_t label;
-            weighed->w[i] = self->weigher->weights.w[i - first];
-            weighed->confidences[i] =
-                confidence_of(weighed->logits + (i - first) * outputs, outputs, &label);
-            weighed->correct[i] = origin->is_in_distribution &&
-                                  label == self->pool_counts.known.label[origin->class_number];
-        }
-    }
-    return IML_OK;
-}
 
 static bool is_below(const double *w, uint32_t a, uint32_t b)
 {
@@ -191,7 +206,7 @@ static double correct_at(const struct iml_weighed *weighed, size_t i)
     return weighed->correct[i];
 }
 
-static const struct iml_origin *origin_at(const struct iml_trainer *self, size_t i)
+const struct iml_origin *iml_weighed_origin(const struct iml_trainer *self, size_t i)
 {
     return &self->origins[self->weighed.places[i]];
 }
@@ -201,7 +216,7 @@ static double mean_of_origin(const struct iml_trainer *self, bool is_in_distribu
 {
     double sum = 0, count = 0;
     for (size_t i = 0; i < self->weighed.count; i++) {
-        if (origin_at(self, i)->is_in_distribution != is_in_distribution) continue;
+        if (iml_weighed_origin(self, i)->is_in_distribution != is_in_distribution) continue;
         sum += self->weighed.w[i];
         count++;
     }
@@ -212,7 +227,7 @@ static double auroc(const struct iml_trainer *self)
 {
     uint8_t *positive = self->weighed.is_inside;
     for (size_t i = 0; i < self->weighed.count; i++)
-        positive[i] = origin_at(self, i)->is_in_distribution;
+        positive[i] = iml_weighed_origin(self, i)->is_in_distribution;
     return iml_weighed_auroc(self->weighed.count, self->weighed.w, self->weighed.sorted, positive);
 }
 
@@ -227,26 +242,21 @@ static double effective_size(size_t n, const double *w)
     return squares > 0 ? sum * sum / ((double)n * squares) : nan("");
 }
 
-struct range {
-    double low, high;
-    bool is_bounded; /* the weights can't leave it */
-};
-
-/* A picture of what has no bounds shows −1 to 3, which fits w = 1. */
-static struct range range_of(const struct iml_trainer *self)
+struct iml_weighed_range iml_weighed_range(const struct iml_trainer *self)
 {
     const struct iml_weigher *weigher = self->weigher;
     const struct iml_weight_output *output = weigher->weights.output;
-    if (!weigher->net) return (struct range){0, 2, true};
-    if (weigher->options.normalize == IML_WEIGHER_BATCH_MEAN) return (struct range){0, 3, false};
-    if (output->low < output->high) return (struct range){output->low, output->high, true};
-    return (struct range){-1, 3, false};
+    const bool is_divided = weigher->options.normalize == IML_WEIGHER_BATCH_MEAN;
+    if (!weigher->net) return (struct iml_weighed_range){0, 2, true};
+    if (output->low == output->high) return (struct iml_weighed_range){-1, 3, false};
+    if (is_divided) return (struct iml_weighed_range){0, 3, false};
+    return (struct iml_weighed_range){output->low, output->high, true};
 }
 
 /* Share within 2 % of the range from its low end (sign 1) or its high end (sign −1). */
 static double share_near(const struct iml_trainer *self, double bound, double sign)
 {
-    const struct range range = range_of(self);
+    const struct iml_weighed_range range = iml_weighed_range(self);
     size_t near = 0;
     for (size_t i = 0; i < self->weighed.count; i++)
         near += sign * (self->weighed.w[i] - bound) <= 0.02 * (range.high - range.low);
@@ -257,7 +267,7 @@ static void tell_numbers(const struct iml_trainer *self, struct iml_rows *rows)
 {
     const struct iml_weighed *weighed = &self->weighed;
     const size_t n = weighed->count;
-    const struct range range = range_of(self);
+    const struct iml_weighed_range range = iml_weighed_range(self);
     const struct {
         enum iml_metric metric;
         double value;
@@ -278,105 +288,13 @@ static void tell_numbers(const struct iml_trainer *self, struct iml_rows *rows)
         iml_rows_add(rows, told[i].metric, told[i].value);
 }
 
-/* --- pictures --- */
-
-static size_t bin_of(const struct range *range, double w)
-{
-    const double at = (w - range->low) / (range->high - range->low) * IML_WEIGHED_BINS;
-    if (!(at > 0)) return 0; /* NaN, too */
-    return at < IML_WEIGHED_BINS ? (size_t)at : IML_WEIGHED_BINS - 1;
-}
-
-static void fill_histogram(struct iml_trainer *self)
-{
-    struct iml_weighed *weighed = &self->weighed;
-    const struct range range = range_of(self);
-    for (size_t b = 0; b <= IML_WEIGHED_BINS; b++)
-        weighed->edges[b] =
-            range.low + (range.high - range.low) * (double)b / (double)IML_WEIGHED_BINS;
-    for (size_t b = 0; b < IML_WEIGHED_BINS; b++)
-        weighed->all[b] = weighed->in_distribution[b] = weighed->out_of_distribution[b] = 0;
-    for (size_t i = 0; i < self->facts.classes * IML_WEIGHED_BINS; i++) weighed->by_class[i] = 0;
-    for (size_t i = 0; i < weighed->count; i++) {
-        const struct iml_origin *origin = origin_at(self, i);
-        const size_t b = bin_of(&range, weighed->w[i]);
-        weighed->all[b]++;
-        (origin->is_in_distribution ? weighed->in_distribution : weighed->out_of_distribution)[b]++;
-        if (!origin->is_extra)
-            weighed->by_class[(size_t)origin->class_number * IML_WEIGHED_BINS + b]++;
-    }
-}
-
-static void fill_extreme(const struct iml_trainer *self, size_t i, size_t at,
-                         struct iml_extremes *extremes)
-{
-    const struct iml_origin *origin = origin_at(self, i);
-    extremes->indices[at] = self->pool_indices[self->weighed.places[i]];
-    extremes->weights[at] = self->weighed.w[i];
-    extremes->in_distribution[at] = origin->is_in_distribution;
-    extremes->extra[at] = origin->is_extra;
-    extremes->classes[at] = origin->class_number;
-}
-
-static struct iml_artifact *add_artifact(struct iml_trainer *self, const char *name)
-{
-    struct iml_artifact *artifact = &self->artifacts[self->artifact_count++];
-    *artifact = (struct iml_artifact){.name = name};
-    return artifact;
-}
-
-static void tell_histogram(struct iml_trainer *self)
-{
-    const struct iml_weighed *weighed = &self->weighed;
-    struct iml_artifact *artifact = add_artifact(self, "weights");
-    fill_histogram(self);
-    iml_artifact_text(artifact, "output",
-                      self->weigher->net ? self->weigher->weights.output->name : "free");
-    iml_artifact_list(artifact, "edges", weighed->edges, IML_WEIGHED_BINS + 1);
-    iml_artifact_list(artifact, "all", weighed->all, IML_WEIGHED_BINS);
-    iml_artifact_list(artifact, "in_distribution", weighed->in_distribution, IML_WEIGHED_BINS);
-    iml_artifact_list(artifact, "out_of_distribution", weighed->out_of_distribution,
-                      IML_WEIGHED_BINS);
-    iml_artifact_table(artifact, "by_class", weighed->by_class, self->facts.classes,
-                       IML_WEIGHED_BINS);
-}
-
-static void tell_extremes(struct iml_trainer *self)
-{
-    struct iml_weighed *weighed = &self->weighed;
-    const size_t n = weighed->count < IML_WEIGHED_EXTREMES ? weighed->count : IML_WEIGHED_EXTREMES;
-    struct iml_artifact *artifact = add_artifact(self, "weighed_images");
-    for (size_t k = 0; k < n; k++) {
-        fill_extreme(self, weighed->sorted[k], k, &weighed->least);
-        fill_extreme(self, weighed->sorted[weighed->count - 1 - k], k, &weighed->most);
-    }
-    const struct {
-        const char *name;
-        const double *values;
-    } lists[] = {
-        {"least_indices", weighed->least.indices},
-        {"least_weights", weighed->least.weights},
-        {"least_in_distribution", weighed->least.in_distribution},
-        {"least_extra", weighed->least.extra},
-        {"least_classes", weighed->least.classes},
-        {"most_indices", weighed->most.indices},
-        {"most_weights", weighed->most.weights},
-        {"most_in_distribution", weighed->most.in_distribution},
-        {"most_extra", weighed->most.extra},
-        {"most_classes", weighed->most.classes},
-    };
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-        iml_artifact_list(artifact, lists[i].name, lists[i].values, n);
-}
-
 enum iml_code iml_weighed_tell(struct iml_trainer *self, struct iml_rows *rows,
                                struct iml_error *error)
 {
-    const enum iml_code code = weigh_all(self, error);
+    const enum iml_code code = weigh_list(self, self->weighed.count, error);
     if (code != IML_OK) return code;
     iml_weighed_sort(self->weighed.count, self->weighed.w, self->weighed.sorted);
     tell_numbers(self, rows);
-    tell_histogram(self);
-    tell_extremes(self);
+    iml_weighed_draw(self);
     return IML_OK;
 }

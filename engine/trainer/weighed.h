@@ -7,6 +7,7 @@
 
 enum {
     IML_WEIGHED_MAX = 10000, /* images looked at */
+    IML_WEIGHED_KEPT = 128,  /* of them after each update, for how far their weights have moved */
     IML_WEIGHED_BINS = 40,   /* of a histogram */
     IML_WEIGHED_ARTIFACTS = 2,
     IML_WEIGHED_EXTREMES = 50 /* most and least weighted images of an artifact */
@@ -40,15 +41,26 @@ struct iml_weighed {
 
 void iml_weighed_layout(struct iml_trainer *self, struct iml_arena *arena);
 
-/* Weighs images first … first + rows − 1 of the list as they are, the base net in evaluation mode;
- * the weights are then the weigher's. */
-IML_MUST_USE enum iml_code iml_weighed_weigh(struct iml_trainer *self, size_t first, size_t rows,
-                                             struct iml_error *error);
-
-/* previous: w of these images now; *oscillation = mean |wₜ − wₜ₋₁| over the deviation of wₜ, NaN
+/* All images are looked at as they are, with the base net in evaluation mode.
+ *
+ * previous: w of these images now; *oscillation = mean |wₜ − wₜ₋₁| over the deviation of wₜ, NaN
  * where they are all the same. */
 IML_MUST_USE enum iml_code iml_weighed_keep(struct iml_trainer *self, double *oscillation,
                                             struct iml_error *error);
+
+/* What weights can be, or what a picture shows of those that have no bounds (−1 to 3 fits w = 1; it
+ * counts what lies outside at its ends). */
+struct iml_weighed_range {
+    double low, high;
+    bool is_bounded; /* the weights can't leave it */
+};
+struct iml_weighed_range iml_weighed_range(const struct iml_trainer *self);
+
+/* Where image i of the list comes from. */
+const struct iml_origin *iml_weighed_origin(const struct iml_trainer *self, size_t i);
+
+/* Artifacts of an evaluation, of weights that are sorted. */
+void iml_weighed_draw(struct iml_trainer *self);
 
 /* Rows and artifacts of an evaluation. */
 IML_MUST_USE enum iml_code iml_weighed_tell(struct iml_trainer *self, struct iml_rows *rows,

@@ -280,6 +280,13 @@ IML_MUST_USE enum iml_code iml_trainer_plan(const struct iml_trainer_options *op
                                             const struct iml_set_facts *facts,
                                             struct iml_plan *plan, struct iml_error *error);
 
+/* How many numbers of a kind the job's confidence network reads of an image, which is what must be
+ * equal for it to weigh another job's pool: its channels, class probabilities, or features of the
+ * base net. 0: it has no network. */
+IML_MUST_USE enum iml_code iml_trainer_network_reads(const struct iml_trainer_options *options,
+                                                     const struct iml_set_facts *facts,
+                                                     size_t *count, struct iml_error *error);
+
 /* The steps of a run in all, as iml_trainer_progress tells them; 0: a bound ends them. */
 uint64_t iml_trainer_steps(const struct iml_trainer_options *options);
 

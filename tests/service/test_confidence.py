@@ -144,6 +144,11 @@ class ConfidenceTest(Case):
         self.assertEqual(imported, [{"job": source, "checkpoint": "last", "step": last["step"],
                                      "sha256": last["sha256"], "knowledge": True, "parameters": False}])
         self.assertNotIn("meta/gradient_norm", client.metrics(id))
+        # a network that reads other than this job has is found at submission
+        answer = client.expect(422, "POST", "/v1/jobs?dry_run=true",
+                               specs.merged(spec, {"data": {"mismatch": {"known": [0, 2, 4, 6]}}})).json()
+        self.assertEqual([error["pointer"] for error in answer["errors"]], ["/confidence/from/job"])
+        self.assertIn("6 class probabilities, and this job has 4", answer["errors"][0]["detail"])
         theirs, ours = Tensors(client.checkpoint(source, "last")), Tensors(client.checkpoint(id, "last"))
         changed = differences(theirs, ours)
         self.assertEqual([name for name in changed if name.startswith("knowledge/")], [])
@@ -184,7 +189,7 @@ class ConfidenceTest(Case):
             (confidence(algorithm="fixmatch"), "/confidence"),
             (confidence({**shared, "weights": "frozen"}), "/confidence/from"),
             (confidence({**shared, "model": {"kind": "wrn"}}), "/confidence/model"),
-            (confidence({"form": "separate", "model": {"kind": "wrn", "depth": 11}}), "/confidence"),
+            (confidence({"form": "separate", "model": {"kind": "wrn", "depth": 11}}), "/confidence/model/depth"),
             (confidence(early_stopping=[{"rule": "collapsed_weights", "updates": 3}]),
              "/early_stopping/0/updates"),
         ]

@@ -204,6 +204,31 @@ static void test_the_rate_falls_to_zero_over_the_updates(void **state)
     iml_trainer_close(trainer);
 }
 
+/* --- no update --- */
+
+/* A warm-up as long as the run leaves plain fixmatch, which the first step says; a frozen network
+ * needs no update. */
+static void test_a_run_without_an_update_says_so(void **state)
+{
+    struct iml_trainer_options options = case_confidence(*state);
+    options.inner.warmup_steps = options.inner.steps;
+    for (size_t i = 0; i < 2; i++) {
+        size_t told = 0, count = 0;
+        options.confidence.used = i == 0 ? IML_WEIGHER_LEARNED : IML_WEIGHER_FROZEN;
+        struct iml_trainer *trainer = case_open(&options, NULL);
+        while (!trainer->methods->is_finished(trainer)) {
+            step(trainer);
+            const struct iml_note *notes = iml_trainer_notes(trainer, &count);
+            told += count;
+            if (count > 0) assert_string_equal(notes[0].kind, "warning");
+            if (count > 0) assert_int_equal(trainer->state->step, 1);
+        }
+        assert_int_equal(told, i == 0);
+        assert_int_equal(trainer->state->update, 0);
+        iml_trainer_close(trainer);
+    }
+}
+
 /* --- C of images --- */
 
 static void test_a_deep_net_weighs_images(void **state)
@@ -225,7 +250,8 @@ static void test_a_deep_net_weighs_images(void **state)
 
 /* --- small weights --- */
 
-/* Weights around 0 have no mean to divide by: w = 1, and each update says so. */
+/* Weights around 0 have no mean to divide by: w = 1, and the first step since an update says so,
+ * and each update. */
 static void test_a_mean_that_is_too_small_is_told(void **state)
 {
     struct iml_trainer_options options = case_confidence(*state);
@@ -244,13 +270,13 @@ static void test_a_mean_that_is_too_small_is_told(void **state)
         for (size_t i = 0; i < count; i++) {
             if (strcmp(notes[i].kind, "small_weights") != 0) continue;
             assert_int_equal(update, 1);
-            assert_non_null(strstr(notes[i].what, "at update 2"));
+            assert_non_null(strstr(notes[i].what, told == 0 ? "at step 5" : "at update 2"));
             assert_non_null(strstr(notes[i].what, "below 0.001"));
             assert_non_null(notes[i].mend);
             told++;
         }
     }
-    assert_int_equal(told, 1);
+    assert_int_equal(told, 2);
     iml_trainer_close(trainer);
 }
 
@@ -273,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_frozen_weights_need_less_memory),
         cmocka_unit_test(test_a_restart_with_frozen_weights),
         cmocka_unit_test(test_the_rate_falls_to_zero_over_the_updates),
+        cmocka_unit_test(test_a_run_without_an_update_says_so),
         cmocka_unit_test(test_a_deep_net_weighs_images),
         cmocka_unit_test(test_a_mean_that_is_too_small_is_told),
         cmocka_unit_test(test_what_frozen_weights_do_not_go_with),

@@ -20,11 +20,24 @@ static size_t without_looks(struct case_log *log)
     return dropped;
 }
 
+/* A pull that needs the linearization of its own batch, with q and with v in its place: 8 updates.
+ */
+static struct iml_trainer_options weighing_job(const struct sets *sets, bool goes_through)
+{
+    struct iml_trainer_options options =
+        goes_through ? case_confidence_through(sets) : case_confidence(sets);
+    options.inner.steps_per_update = 1;
+    options.meta.on_failure = IML_ON_FAILURE_IDENTITY;
+    options.meta.residual_below = (struct iml_bound){true, 1e-9};
+    return options;
+}
+
 /* Solvers that keep or draw something, nets with dropout and batch norm in the curvature. */
 static struct iml_trainer_options form(size_t i, const struct sets *sets)
 {
     struct iml_trainer_options options =
         i == 1 ? case_iml_normalized(sets) : case_iml_small(sets, UPDATES);
+    if (i >= 4) return weighing_job(sets, i == 5);
     options.meta.updates = UPDATES;
     if (i == 2)
         options.meta.solver = (struct iml_solver_options){
@@ -36,7 +49,7 @@ static struct iml_trainer_options form(size_t i, const struct sets *sets)
     if (i == 3) options.meta.norm_below = (struct iml_bound){true, 1.02};
     return options;
 }
-enum { FORMS = 4 };
+enum { FORMS = 6 };
 
 static void test_the_same_bits_with_looks_and_without(void **state)
 {
