@@ -6,7 +6,14 @@
  *
  * Sizes and rates were chosen by trial. With them 7 of seeds 1 to 8 end above 0.99 and one at 0.55;
  * without batch_mean 7 above 0.9, 3 of them above 0.99, and one at 0.41; on a ground as dark as the
- * others' no setting tried passed on three seeds of three. */
+ * others' no setting tried passed on three seeds of three.
+ *
+ * With what a job document leaves out of `confidence` (form shared) and `meta`, 6 of 8 end above
+ * 0.9 (the others at 0.82 and 0.51); form separate, whose C sees the image, ends at 1.00 on the two
+ * seeds tried. The threshold matters more than all of these: at 0.95, in as many steps, none of the
+ * forms passes on three seeds. Then few images of a net as small count, what they say of the
+ * validation loss is small beside its noise, and weights drift together: on which side of the
+ * bright ones is chance. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,6 +131,17 @@ static double auroc_of(const struct iml_trainer_options *options)
     return auroc;
 }
 
+/* The head and λ's rate of a job document that names neither. */
+static void test_weights_tell_wrong_content_by_default(void **state)
+{
+    struct iml_set_facts wrong;
+    struct iml_trainer_options options = job(*state, &wrong);
+    options.confidence = (struct iml_weigher_options){
+        .input = IML_WEIGHER_FEATURES, .hidden = {64}, .hidden_count = 1};
+    options.meta.optimizer.learning_rate = 0.01;
+    for (options.seed = 1; options.seed <= 3; options.seed++) assert_true(auroc_of(&options) > 0.9);
+}
+
 static void test_weights_tell_wrong_content(void **state)
 {
     struct iml_set_facts wrong;
@@ -146,6 +164,9 @@ static int set_up(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_weights_tell_wrong_content)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_weights_tell_wrong_content),
+        cmocka_unit_test(test_weights_tell_wrong_content_by_default),
+    };
     return cmocka_run_group_tests(tests, set_up, sets_tear_down);
 }
