@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "engine/core/chunks.h"
+#include "engine/core/vector.h"
 #include "engine/solver/kinds.h"
 #include "engine/solver/power.h"
 
@@ -72,12 +73,25 @@ static double seconds_now(void)
     return (double)now.tv_sec + nanoseconds * (double)now.tv_nsec;
 }
 
+struct start {
+    const iml_real *v;
+    iml_real *q;
+};
+
+/* q = 0; ‖v‖² of the chunk. */
+static double start_chunk(void *context, size_t first, size_t count)
+{
+    const struct start *start = context;
+    memset(start->q + first, 0, count * sizeof *start->q);
+    return iml_norm_squared(count, start->v + first);
+}
+
 static void solve(struct iml_solver *self, const struct iml_curvature *curvature, const iml_real *v,
                   iml_real *q, struct iml_report *report)
 {
-    const double v_squared = iml_norm_squared_in_chunks(curvature->team, self->size, v);
+    struct start start = {.v = v, .q = q};
+    const double v_squared = iml_in_chunks(curvature->team, self->size, start_chunk, &start);
     self->v_norm = sqrt(v_squared);
-    memset(q, 0, self->size * sizeof *q);
     if (!isfinite(v_squared)) {
         report->end = IML_END_NOT_FINITE;
         return;
