@@ -126,8 +126,21 @@ static enum iml_code add_group(struct sharing *self, int group, size_t total,
     return code;
 }
 
+/* The default size must do for every share: without another class there is none. */
+static enum iml_code check_others(const struct sharing *self, struct iml_error *error)
+{
+    if (self->options->unlabeled || sum(self->images[OTHERS]) > 0) return IML_OK;
+    const enum iml_code code = iml_error_set(
+        error, IML_ERROR_LIMIT, "each of the set's %zu classes is known: none is left to mismatch",
+        self->counts->known.count);
+    return refuse(code, error, "/data/mismatch/known",
+                  "leave out some of the known classes, or leave out data.mismatch");
+}
+
 static enum iml_code fixed_pool(struct sharing *self, struct iml_error *error)
 {
+    const enum iml_code wrong = check_others(self, error);
+    if (wrong != IML_OK) return wrong;
     const double share = self->options->share;
     const size_t n = self->options->unlabeled
                          ? self->options->unlabeled
@@ -139,6 +152,8 @@ static enum iml_code fixed_pool(struct sharing *self, struct iml_error *error)
 
 static enum iml_code fixed_in_distribution(struct sharing *self, struct iml_error *error)
 {
+    const enum iml_code wrong = check_others(self, error);
+    if (wrong != IML_OK) return wrong;
     const double all = 1, three_quarters = 0.75;
     const double share = self->options->share < all ? self->options->share : three_quarters;
     const size_t n = self->options->unlabeled

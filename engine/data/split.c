@@ -5,6 +5,19 @@
 
 #include "imld/random.h"
 
+/* As many of each class as the smallest one has left. */
+static size_t most_of(const size_t images[IML_CLASSES_MAX], const size_t *taken)
+{
+    size_t smallest = SIZE_MAX, classes = 0;
+    for (size_t c = 0; c < IML_CLASSES_MAX; c++) {
+        if (images[c] == 0) continue;
+        const size_t left = images[c] - (taken ? taken[c] : 0);
+        smallest = left < smallest ? left : smallest;
+        classes++;
+    }
+    return classes > 0 ? smallest * classes : 0;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): two words of the error's text and pointer are two of
  * them */
 enum iml_code iml_split_spread(const size_t images[IML_CLASSES_MAX], const size_t *taken,
@@ -25,7 +38,8 @@ enum iml_code iml_split_spread(const size_t images[IML_CLASSES_MAX], const size_
             "%zu %s images ask for %zu of class %zu, of which %zu of %zu images are there", total,
             what, shares[c], c, present, images[c]);
         iml_error_where(error, "%s", pointer);
-        iml_error_mend(error, "ask for fewer images: they are spread evenly over the classes");
+        iml_error_mend(error, "ask for at most %zu images: they are spread evenly over the classes",
+                       most_of(images, taken));
         return code;
     }
     return IML_OK;

@@ -1,6 +1,7 @@
 /* test_pool.c: labeled images, validation images and the pool (FIXMATCH 4.1 to 4.6): known answers,
  * and what must hold of every draw. tests/oracle/data_oracle.py, which compares thousands of random
  * jobs with a statement of its own, made the numbers. */
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -183,6 +184,22 @@ static void test_what_is_refused_says_why(void **state)
     pool_case_refused(&c, "/data/unlabeled", "501 unlabeled images where 500 are there");
 }
 
+/* What the error says to write is the most that can be. */
+static void test_too_many_labels_are_told_how_many_there_can_be(void **state)
+{
+    (void)state;
+    static struct pool_case c;
+    struct iml_error error = {0};
+    pool_case_set_up(&c, IML_MISMATCH_NONE, 400);
+    assert_int_equal(iml_pool_share(&c.facts, &c.options, &c.counts, &error), IML_ERROR_LIMIT);
+    static const char most[] = "ask for at most ";
+    assert_memory_equal(error.mend, most, sizeof most - 1);
+    c.options.labels = strtoul(error.mend + sizeof most - 1, NULL, 10);
+    pool_case_draw(&c);
+    c.options.labels += POOL_CLASSES;
+    pool_case_refused(&c, "/data/labels", "labeled images ask for");
+}
+
 static void test_labels_that_have_changed_are_an_error(void **state)
 {
     (void)state;
@@ -276,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_a_cap_keeps_class_shares),
         cmocka_unit_test(test_another_seed_draws_others),
         cmocka_unit_test(test_what_is_refused_says_why),
+        cmocka_unit_test(test_too_many_labels_are_told_how_many_there_can_be),
         cmocka_unit_test(test_labels_that_have_changed_are_an_error),
         cmocka_unit_test(test_extra_images_come_on_top),
         cmocka_unit_test(test_extra_sets_that_do_not_fit),
