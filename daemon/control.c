@@ -40,6 +40,12 @@ static void add_problem(struct imld_problems *problems, const struct iml_error *
                       error->mend[0] ? "; " : "", error->mend);
 }
 
+static bool complete(void *context, json_t *spec)
+{
+    const struct imld_daemon_control *self = context;
+    return imld_plan_complete(spec, &self->roots);
+}
+
 static bool plan(void *context, const json_t *spec, json_t **memory, struct imld_problems *problems)
 {
     const struct imld_daemon_control *self = context;
@@ -211,6 +217,7 @@ void imld_daemon_control_open(struct imld_daemon_control *self)
 {
     self->resolve = (struct imld_resolve_context){
         .set_view = set_view,
+        .complete = complete,
         .context = self,
         .threads_limit = (uint64_t)self->configuration->threads,
     };

@@ -13,6 +13,11 @@
 IML_MUST_USE enum iml_code
 imld_plan_options(const json_t *spec, struct iml_trainer_options *options, struct iml_error *error);
 
+/* Writes into the resolved spec of a job on few labels what its data are by default and only the
+ * engine can work out: data.test, data.unlabeled, data.mismatch.known (FIXMATCH 4.3, 4.5). A job
+ * that its data can't serve stays as it is: its plan tells why. false: no memory. */
+bool imld_plan_complete(json_t *spec, const struct iml_set_roots *roots);
+
 /* The trainer's plan and, as one part more, what the daemon itself keeps: two states (the best, and
  * the one that is being written). */
 IML_MUST_USE enum iml_code imld_plan_memory(const struct iml_trainer_options *options,

@@ -399,6 +399,9 @@ static json_t *resolve_document(const json_t *document, const struct imld_resolv
     imld_across_check(spec, context, is_known ? &view : NULL, problems);
     /* a right name that was not looked at, for want of memory: defaults are missing */
     if (context->set_view && !is_known && problems->total == 0) resolver.has_failed = true;
+    if (context->complete && problems->total == 0 && (algorithm & IMLD_FEW_LABELS) &&
+        !resolver.has_failed && !context->complete(context->context, spec))
+        resolver.has_failed = true;
     return unless_problems(spec, &resolver);
 }
 

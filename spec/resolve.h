@@ -27,6 +27,9 @@ struct imld_resolve_context {
     /* Fills view; false: there is no such set, or it is broken (`why`: a text of at most 500
      * bytes). NULL: sets aren't looked at (for the schema's own tests). */
     bool (*set_view)(void *context, const char *name, struct imld_set_view *view, char why[512]);
+    /* Writes the defaults that the set and the other fields give a job on few labels, into its
+     * resolved spec; false: no memory. NULL: they stay unwritten. */
+    bool (*complete)(void *context, json_t *spec);
     void *context;
     /* Fills view with that checkpoint; false: a problem at /from/job or /from/checkpoint says why
      * not. NULL: no job can start from another. */

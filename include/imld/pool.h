@@ -29,4 +29,19 @@ struct iml_pool_options {
     double extra_share;                /* of the whole pool, in [0, 1) */
 };
 
+/* What such a job's data are where it leaves these out. */
+struct iml_pool_defaults {
+    uint8_t known[IML_CLASSES_MAX]; /* ascending */
+    size_t known_count;
+    size_t test;      /* test images of the known classes */
+    size_t unlabeled; /* the protocol's N; 0: the set itself gives the pool no image */
+};
+
+/* Errors: those of a job whose data can't be had (the text has class, asked and present; where =
+ * the field's pointer). */
+IML_MUST_USE enum iml_code iml_pool_find_defaults(const struct iml_set_facts *facts,
+                                                  const struct iml_pool_options *options,
+                                                  struct iml_pool_defaults *defaults,
+                                                  struct iml_error *error);
+
 #endif

@@ -19,8 +19,9 @@ if SANITIZER:  # twenty times as slow: fewer images and steps, still several eva
                                        "evaluation": {"every_steps": 6}})
 DEFAULTS = {  # FIXMATCH, the table of 1.11
     "consistency": {"ratio": 7, "threshold": 0.95, "weight": 1, "strong": "randaugment"},
-    "data": {"set": "shapes", "labels": 250, "validation": 500, "pixels": "symmetric", "flip": False,
-             "train_on_validation": False, "unlabeled_includes_labeled": True},
+    "data": {"set": "shapes", "labels": 250, "validation": 500, "test": 300, "unlabeled": 700,
+             "pixels": "symmetric", "flip": False, "train_on_validation": False,
+             "unlabeled_includes_labeled": True},
     "inner": {"batch": 32, "steps": 8000, "weight_decay": 5e-4, "schedule": "cosine",
               "ema": {"decay": 0.999, "warmup": True},
               "optimizer": {"kind": "sgd", "learning_rate": 0.03, "momentum": 0.9, "nesterov": True}},
@@ -52,6 +53,13 @@ class FixmatchTest(Case):
         self.assertEqual(spec["inner"], DEFAULTS["inner"])
         self.assertEqual(spec["data"]["views"], "weak")
         self.assertNotIn("consistency", spec)
+        short = fixmatch(data={"labels": 24, "mismatch": {"share": 0.25}})
+        id = client.create(short)
+        whole = client.job(id)["spec"]
+        self.assertEqual(whole["data"]["mismatch"]["known"], [0, 1, 2, 3, 4, 5])
+        self.assertIn("unlabeled", whole["data"])
+        answer = client.expect(200, "POST", "/v1/jobs?dry_run=true", whole).json()
+        self.assertEqual((answer["spec"], answer["identical_job"]), (whole, id))
         daemon.stop()
 
     def test_the_same_bits_for_any_number_of_threads_and_across_a_kill(self):

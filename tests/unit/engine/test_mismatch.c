@@ -129,6 +129,33 @@ static void test_the_order_of_the_known_classes_does_not_matter(void **state)
     assert_int_equal(c.counts.known.label[8], 2);
 }
 
+/* Written into the job, they make the same pool. */
+static void test_defaults_make_the_same_pool(void **state)
+{
+    (void)state;
+    const struct iml_set_facts facts = cifar10();
+    static struct iml_pool_counts without, with;
+    struct iml_error error = {0};
+    static const double shares[] = {0, 0.25, 0.5, 1};
+    for (size_t i = 0; i < 4 * (size_t)IML_MISMATCH_COUNT; i++) {
+        struct iml_pool_options options = {.validation = 1000,
+                                           .labels = 60,
+                                           .mismatch = (enum iml_mismatch)(i / 4),
+                                           .share = shares[i % 4]};
+        struct iml_pool_defaults defaults;
+        assert_int_equal(iml_pool_find_defaults(&facts, &options, &defaults, &error), IML_OK);
+        assert_int_equal(iml_pool_share(&facts, &options, &without, &error), IML_OK);
+        const bool is_whole = options.mismatch == IML_MISMATCH_NONE;
+        assert_int_equal(defaults.known_count, is_whole ? 10 : 6);
+        assert_int_equal(defaults.test, is_whole ? 10000 : 6000);
+        options.unlabeled = defaults.unlabeled;
+        if (!is_whole) options.known = defaults.known;
+        if (!is_whole) options.known_count = defaults.known_count;
+        assert_int_equal(iml_pool_share(&facts, &options, &with, &error), IML_OK);
+        assert_memory_equal(&with, &without, sizeof with);
+    }
+}
+
 static void test_what_is_refused_says_why(void **state)
 {
     (void)state;
@@ -150,6 +177,13 @@ static void test_what_is_refused_says_why(void **state)
     c.options.unlabeled = 40;
     pool_case_refused(&c, "/data/mismatch/known",
                       "20 out-of-distribution pool images, and no class");
+    c.options.unlabeled = 0; /* its default would be that of every share */
+    c.options.share = 0;
+    pool_case_refused(&c, "/data/mismatch/known", "each of the set's 10 classes is known");
+    c.options.mismatch = IML_MISMATCH_FIXED_IN_DISTRIBUTION;
+    pool_case_refused(&c, "/data/mismatch/known", "each of the set's 10 classes is known");
+    c.options.mismatch = IML_MISMATCH_FIXED_POOL;
+    c.options.share = 0.5;
     c.options.known = NULL;
     c.options.labels = 12;
     c.options.unlabeled = 400;
@@ -194,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_validation_and_labels_are_of_known_classes),
         cmocka_unit_test(test_the_share_changes_the_pool_alone),
         cmocka_unit_test(test_the_order_of_the_known_classes_does_not_matter),
+        cmocka_unit_test(test_defaults_make_the_same_pool),
         cmocka_unit_test(test_what_is_refused_says_why),
         cmocka_unit_test(test_default_known_classes_and_test_images),
     };
