@@ -22,7 +22,7 @@ void imld_best_look(struct imld_best *best, const struct imld_history *history, 
         return;
     imld_snapshot_take(&best->state, registry);
     best->has_state = true;
-    best->has_changed = true;
+    best->has_changed = step >= best->lost_step;
     best->step = step;
     best->value = value;
 }

@@ -14,6 +14,9 @@ struct imld_best {
     bool has_changed; /* since it was last written */
     int64_t step;
     float value;
+    /* the best of a time that comes again, whose file is broken: until its step no other is written
+     * in its place, so that a process that dies meanwhile finds it broken again; 0: none */
+    int64_t lost_step;
     struct imld_snapshot state;
 };
 

@@ -55,8 +55,9 @@ static enum iml_code write_last(struct imld_run *run, struct iml_error *error)
          .state = &run->current},
         {.name = "best", .step = run->best.step, .state = &run->best.state},
     };
-    const enum iml_code code =
-        sink->checkpoint(sink, files, run->best.has_state && run->best.has_changed ? 2 : 1, error);
+    const bool is_of_before = run->best.step < run->best.lost_step; /* and now there is no other */
+    const bool has_best = run->best.has_state && (run->best.has_changed || is_of_before);
+    const enum iml_code code = sink->checkpoint(sink, files, has_best ? 2 : 1, error);
     if (code == IML_OK) run->best.has_changed = false;
     return code;
 }

@@ -100,14 +100,13 @@ static struct imld_checkpoint *newest(struct imld_checkpoint *checkpoints, size_
     return found;
 }
 
+/* Goes through the untried ones until one is intact: *found, or NULL. */
 static enum iml_code restore_newest(struct imld_run *run, struct imld_checkpoint *checkpoints,
-                                    size_t count, struct iml_error *error)
+                                    size_t count, struct imld_checkpoint **found,
+                                    struct iml_error *error)
 {
-    /* the best's memory keeps the initial state until there is a best */
-    imld_snapshot_take(&run->best.state, iml_trainer_registry(run->trainer));
-    bool has_tried = false;
-    struct imld_checkpoint *checkpoint = NULL;
-    while ((checkpoint = newest(checkpoints, count))) {
+    while ((*found = newest(checkpoints, count))) {
+        struct imld_checkpoint *const checkpoint = *found;
         struct iml_error why = {0};
         enum iml_code code = restore(run, checkpoint->name, &why);
         if (code == IML_OK) {
@@ -120,23 +119,64 @@ static enum iml_code restore_newest(struct imld_run *run, struct imld_checkpoint
         code = tell_unusable(run, checkpoint->name, &why, error);
         if (code != IML_OK) return code;
         checkpoint->name[0] = '\0';
-        has_tried = true;
     }
-    return has_tried ? start_again(run, error) : begin(run, error);
+    return IML_OK;
+}
+
+static enum iml_code restore_or_begin(struct imld_run *run, struct imld_checkpoint *checkpoints,
+                                      size_t count, struct imld_checkpoint **found,
+                                      struct iml_error *error)
+{
+    /* the best's memory keeps the initial state until there is a best */
+    imld_snapshot_take(&run->best.state, iml_trainer_registry(run->trainer));
+    const enum iml_code code = restore_newest(run, checkpoints, count, found, error);
+    if (code != IML_OK || *found) return code;
+    return count > 0 ? start_again(run, error) : begin(run, error);
+}
+
+static enum iml_code read_history(struct imld_run *run, struct iml_error *error)
+{
+    struct imld_sink *sink = run->options->sink;
+    imld_history_clear(&run->history);
+    return sink->history(sink, run->resumed_step, &run->history, error);
+}
+
+/* A broken best comes again, with the same bits, from a state before its step. Where there is none
+ * any more the run goes on from where it is, and its best is that of what follows. */
+static enum iml_code go_back(struct imld_run *run, struct imld_checkpoint *checkpoints,
+                             size_t count, const struct imld_checkpoint *resumed, int64_t best_step,
+                             struct iml_error *error)
+{
+    const struct imld_checkpoint where_it_is = *resumed;
+    struct imld_checkpoint *found = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (checkpoints[i].step >= best_step) checkpoints[i].name[0] = '\0';
+    const bool has_older = newest(checkpoints, count) != NULL;
+    enum iml_code code = restore_newest(run, checkpoints, count, &found, error);
+    if (code != IML_OK || !has_older) return code;
+    if (!found) return restore(run, where_it_is.name, error);
+    run->best.lost_step = best_step;
+    return read_history(run, error);
 }
 
 /* The best as of the resumed step: written in the same transaction as the checkpoint of that step.
  * One that is newer belongs to a time that comes again. */
-static enum iml_code restore_best(struct imld_run *run, const struct imld_checkpoint *checkpoints,
-                                  size_t count, struct iml_error *error)
+static enum iml_code restore_best(struct imld_run *run, struct imld_checkpoint *checkpoints,
+                                  size_t count, const struct imld_checkpoint *resumed,
+                                  struct iml_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         if (!is_best(&checkpoints[i])) continue;
-        if (checkpoints[i].step > run->resumed_step) return IML_OK;
+        const int64_t step = checkpoints[i].step;
+        if (step > run->resumed_step) return IML_OK;
         struct iml_error why = {0};
-        const enum iml_code code = load(run, "best", &run->best.state, &why);
-        if (code != IML_OK) return tell_unusable(run, "best", &why, error);
-        (void)imld_best_loaded(&run->best, &run->history, checkpoints[i].step);
+        enum iml_code code = load(run, "best", &run->best.state, &why);
+        if (code == IML_OK) {
+            (void)imld_best_loaded(&run->best, &run->history, step);
+            return IML_OK;
+        }
+        code = tell_unusable(run, "best", &why, error);
+        return code == IML_OK ? go_back(run, checkpoints, count, resumed, step, error) : code;
     }
     return IML_OK;
 }
@@ -147,10 +187,10 @@ enum iml_code imld_run_resume(struct imld_run *run, struct iml_error *error)
     struct imld_checkpoint checkpoints[CHECKPOINTS_MAX];
     size_t count = 0;
     enum iml_code code = sink->list(sink, checkpoints, CHECKPOINTS_MAX, &count, error);
-    if (code == IML_OK) code = restore_newest(run, checkpoints, count, error);
-    if (code == IML_OK && run->is_resumed)
-        code = sink->history(sink, run->resumed_step, &run->history, error);
-    if (code == IML_OK && run->is_resumed) code = restore_best(run, checkpoints, count, error);
+    struct imld_checkpoint *found = NULL;
+    if (code == IML_OK) code = restore_or_begin(run, checkpoints, count, &found, error);
+    if (code == IML_OK && found) code = read_history(run, error);
+    if (code == IML_OK && found) code = restore_best(run, checkpoints, count, found, error);
     if (code != IML_OK) return code;
     char hash[65];
     imld_run_split_hash(run->trainer, hash);

@@ -6,36 +6,11 @@
 #include <math.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fault.h"
-#include "pool.h"
-#include "spec/resolve.h"
-
-/* 60 + 30 · 4 steps; checkpoints after every step unless said otherwise. */
-#define META_JOB(updates, rest)                                                                    \
-    "{'algorithm': 'iml', 'data': {'set': 'tiny', 'train': 100, 'validation': 60},"                \
-    " 'model': {'hidden': [8]}, 'inner': {'batch': 20, 'warmup': {'steps': 60},"                   \
-    " 'steps_per_update': 4}, 'meta': {'updates': " #updates ", 'curvature': {'batch': 50},"       \
-    " 'validation_batch': 30}, 'evaluation': {'every_updates': 2}" rest "}"
-#define PLAIN_JOB(steps, rate, rest)                                                               \
-    "{'algorithm': 'supervised', 'data': {'set': 'tiny', 'train': 100, 'validation': 60},"         \
-    " 'model': {'hidden': [8]}, 'inner': {'batch': 20, 'steps': " #steps ","                       \
-    " 'optimizer': {'kind': 'sgd', 'learning_rate': " #rate "}},"                                  \
-    " 'evaluation': {'every_steps': 10}" rest "}"
-#define EACH_STEP ", 'checkpoint': {'every_seconds': 0}"
-
-static double number_in(const char *json, const char *pointer)
-{
-    json_t *document = json_loads(json, 0, NULL);
-    assert_non_null(document);
-    const json_t *value = imld_json_at(document, pointer);
-    const double number = json_is_number(value) ? json_number_value(value) : nan("");
-    json_decref(document);
-    return number;
-}
+#include "run_case.h"
 
 static void check_reason(const struct imld_job *job, const char *kind, const char *rule)
 {
@@ -47,31 +22,6 @@ static void check_reason(const struct imld_job *job, const char *kind, const cha
     json_decref(reason);
 }
 
-/* The result is the evaluation of the best step: the same numbers as its rows. */
-static void check_result(struct pool *pool, const struct imld_job *job)
-{
-    enum { CAPACITY = 512 };
-    static struct imld_point points[CAPACITY];
-    const size_t count = pool_points(pool, job->number, "validation/accuracy", points, CAPACITY);
-    size_t best = 0;
-    for (size_t i = 1; i < count; i++)
-        if (points[i].value > points[best].value) best = i;
-    assert_non_null(job->result);
-    assert_true(number_in(job->result, "/step") == (double)points[best].step);
-    assert_true((float)number_in(job->result, "/metrics/validation~1accuracy") ==
-                points[best].value);
-    const int64_t step = points[best].step;
-    static const char *const others[] = {"validation/loss", "test/loss", "test/accuracy"};
-    static const char *const pointers[] = {"/metrics/validation~1loss", "/metrics/test~1loss",
-                                           "/metrics/test~1accuracy"};
-    for (size_t i = 0; i < 3; i++) {
-        const size_t rows = pool_points(pool, job->number, others[i], points, CAPACITY);
-        for (size_t j = 0; j < rows; j++)
-            if (points[j].step == step)
-                assert_true((float)number_in(job->result, pointers[i]) == points[j].value);
-    }
-}
-
 static void test_a_job_runs_to_its_end_with_the_best_restored(void **state)
 {
     struct pool *pool = *state;
@@ -80,7 +30,7 @@ static void test_a_job_runs_to_its_end_with_the_best_restored(void **state)
     struct imld_job job = pool_job(pool, number);
     assert_int_equal(job.state, IMLD_COMPLETED);
     check_reason(&job, "finished", "");
-    check_result(pool, &job);
+    case_check_result(pool, &job);
     assert_true(job.step == 180 && job.steps_of == 180);
     assert_int_equal(strlen(job.split), 64);
     assert_int_equal(pool_events(pool, number, "claimed"), 1);
@@ -104,8 +54,8 @@ static void test_a_stop_rule_ends_it_with_its_numbers(void **state)
     assert_int_equal(job.state, IMLD_COMPLETED);
     check_reason(&job, "stopped_by_rule", "patience");
     assert_true(job.step == 30); /* best at 0; 10, 20, 30 count */
-    assert_true(number_in(job.reason, "/numbers/evaluations_since_best") == 3);
-    check_result(pool, &job);
+    assert_true(case_number(job.reason, "/numbers/evaluations_since_best") == 3);
+    case_check_result(pool, &job);
     imld_job_clear(&job);
 }
 
@@ -122,7 +72,7 @@ static void test_divergence_stops_it_and_its_loss_is_a_row(void **state)
     assert_true(count >= 2 && points[count - 1].step == job.step);
     const float last = points[count - 1].value;
     assert_true(!isfinite(last) || last > 1000 * points[0].value);
-    assert_true(number_in(job.result, "/step") == 0); /* nothing after it was better */
+    assert_true(case_number(job.result, "/step") == 0); /* nothing after it was better */
     imld_job_clear(&job);
 }
 
@@ -158,7 +108,7 @@ static void test_stop_gives_the_best_and_cancel_gives_nothing(void **state)
     struct imld_job job = pool_job(pool, stopped);
     assert_int_equal(job.state, IMLD_COMPLETED);
     check_reason(&job, "stopped_by_user", "");
-    check_result(pool, &job);
+    case_check_result(pool, &job);
     imld_job_clear(&job);
     job = pool_job(pool, cancelled);
     assert_int_equal(job.state, IMLD_CANCELLED);
@@ -187,109 +137,9 @@ static void test_pauses_and_restarts_leave_the_bits_as_they_are(void **state)
     pool_wait(pool, number, job_has_ended);
     struct imld_job job = pool_job(pool, number);
     assert_int_equal(job.state, IMLD_COMPLETED);
-    check_result(pool, &job);
+    case_check_result(pool, &job);
     imld_job_clear(&job);
     pool_check_same(pool, undisturbed, number);
-}
-
-/* Overwrites a byte in the middle of each file of the job's checkpoint of that name. */
-static void spoil(const struct pool *pool, int64_t job, const char *name)
-{
-    char command[512];
-    char id[IMLD_JOB_ID_MAX];
-    imld_job_id(job, id);
-    (void)snprintf(command, sizeof command,
-                   "for f in $(find %s/checkpoints/%s -name '%s.*'); do "
-                   "printf x | dd of=$f bs=1 seek=2000 conv=notrunc 2>/dev/null || exit 1; done",
-                   pool->state, id, name);
-    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): files that this test made */
-}
-
-/* Beyond evaluations that were better than the first. */
-static bool job_is_far(const struct imld_job *job)
-{
-    return job->step >= 100 && job_has_checkpoint(job);
-}
-
-static void test_a_corrupt_checkpoint_is_passed_over(void **state)
-{
-    struct pool *pool = *state;
-    const int64_t undisturbed = pool_submit(pool, META_JOB(30, ""));
-    pool_wait(pool, undisturbed, job_has_ended);
-    const int64_t number = pool_submit(pool, META_JOB(30, EACH_STEP));
-    pool_wait(pool, number, job_has_checkpoint);
-    pool_verb(pool, number, IMLD_VERB_PAUSE);
-    pool_wait(pool, number, job_is_paused);
-    struct imld_job job = pool_job(pool, number);
-    char newest[64];
-    (void)snprintf(newest, sizeof newest, "step-%jd", (intmax_t)job.step);
-    imld_job_clear(&job);
-    spoil(pool, number, newest);
-    pool_verb(pool, number, IMLD_VERB_RESUME);
-    pool_wait(pool, number, job_has_ended);
-    assert_true(pool_events(pool, number, "checkpoint_corrupt") >= 1);
-    pool_check_same(pool, undisturbed, number);
-}
-
-static void test_no_intact_checkpoint_means_from_the_start(void **state)
-{
-    struct pool *pool = *state;
-    const int64_t undisturbed = pool_submit(pool, META_JOB(20, ""));
-    pool_wait(pool, undisturbed, job_has_ended);
-    const int64_t number = pool_submit(pool, META_JOB(20, EACH_STEP));
-    pool_wait(pool, number, job_has_checkpoint);
-    pool_verb(pool, number, IMLD_VERB_PAUSE);
-    pool_wait(pool, number, job_is_paused);
-    spoil(pool, number, "step-*");
-    spoil(pool, number, "best");
-    pool_verb(pool, number, IMLD_VERB_RESUME);
-    pool_wait(pool, number, job_has_ended);
-    assert_true(pool_events(pool, number, "checkpoint_corrupt") >= 1);
-    pool_check_same(pool, undisturbed, number);
-}
-
-/* Whichever comes first to an end has the best of all rows as its result. */
-static void test_the_best_is_gone_on_from_where_what_is_newer_is_corrupt(void **state)
-{
-    struct pool *pool = *state;
-    const int64_t undisturbed = pool_submit(pool, META_JOB(60, ""));
-    pool_wait(pool, undisturbed, job_has_ended);
-    for (int stops = 0; stops < 2; stops++) {
-        const int64_t number = pool_submit(pool, META_JOB(60, EACH_STEP));
-        pool_wait(pool, number, job_is_far);
-        pool_verb(pool, number, IMLD_VERB_PAUSE);
-        pool_wait(pool, number, job_is_paused);
-        spoil(pool, number, "step-*");
-        pool_verb(pool, number, IMLD_VERB_RESUME);
-        if (stops) {
-            pool_wait(pool, number, job_is_running);
-            pool_verb(pool, number, IMLD_VERB_STOP);
-        }
-        pool_wait(pool, number, job_has_ended);
-        assert_true(pool_events(pool, number, "checkpoint_corrupt") >= 1);
-        struct imld_job job = pool_job(pool, number);
-        check_result(pool, &job);
-        imld_job_clear(&job);
-        if (!stops) pool_check_same(pool, undisturbed, number);
-    }
-}
-
-/* The best state is then the best of what follows: an event tells. */
-static void test_a_corrupt_best_is_told_and_the_run_goes_on(void **state)
-{
-    struct pool *pool = *state;
-    const int64_t number = pool_submit(pool, META_JOB(30, EACH_STEP));
-    pool_wait(pool, number, job_has_checkpoint);
-    pool_verb(pool, number, IMLD_VERB_PAUSE);
-    pool_wait(pool, number, job_is_paused);
-    spoil(pool, number, "best");
-    pool_verb(pool, number, IMLD_VERB_RESUME);
-    pool_wait(pool, number, job_has_ended);
-    assert_int_equal(pool_events(pool, number, "checkpoint_corrupt"), 1);
-    struct imld_job job = pool_job(pool, number);
-    assert_int_equal(job.state, IMLD_COMPLETED);
-    assert_non_null(job.result);
-    imld_job_clear(&job);
 }
 
 static void test_rules_may_change_while_it_runs(void **state)
@@ -420,10 +270,6 @@ int main(void)
         RUN_TEST(test_a_run_without_a_finite_evaluation_has_no_result),
         RUN_TEST(test_stop_gives_the_best_and_cancel_gives_nothing),
         RUN_TEST(test_pauses_and_restarts_leave_the_bits_as_they_are),
-        RUN_TEST(test_a_corrupt_checkpoint_is_passed_over),
-        RUN_TEST(test_no_intact_checkpoint_means_from_the_start),
-        RUN_TEST(test_the_best_is_gone_on_from_where_what_is_newer_is_corrupt),
-        RUN_TEST(test_a_corrupt_best_is_told_and_the_run_goes_on),
         RUN_TEST(test_rules_may_change_while_it_runs),
         RUN_TEST(test_data_that_break_fail_the_job_with_a_text),
         RUN_TEST(test_a_full_disk_is_waited_out),
