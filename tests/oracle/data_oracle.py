@@ -85,6 +85,8 @@ def pool_counts(p, known, others, room, labeled):
         own = {} if p["leaves_out_labeled"] or s == 1 else dict(labeled)
         own.update({c: room.get(c, 0) for c in OLIVER[s]})
         return largest_remainder(n, own) if n else own
+    if not n and not others:  # the default size must do for every share, and there is nothing to share
+        raise Refused("/data/mismatch/known")
     if p["mismatch"] == "fixed_pool":
         n = n or min(most(known, room), most(others, room))
         out = half_up(s * n)
