@@ -120,7 +120,7 @@ static void test_weights_at_rest_and_without_a_mean(void **state)
     iml_weights_adjoint(&weighing.weights, low, a_bar);
     assert_false(weighing.weights.is_unequal);
     for (size_t i = 0; i < N; i++) assert_true(weighing.w[i] == 1 && a_bar[i] == 0);
-    static const double broken[N] = {1, 1, 1, NAN, 1, 1, 1};
+    static const double broken[N] = {1, 1, 1, (double)NAN, 1, 1, 1};
     weigh_at(&weighing, IML_WEIGHER_LINEAR, IML_WEIGHER_BATCH_MEAN, broken, 0, zero);
     for (size_t i = 0; i < N; i++) assert_true(isnan(weighing.w[i])); /* it is not hidden by a 1 */
 }
