@@ -423,3 +423,19 @@ void pool_check_same(struct pool *pool, int64_t a, int64_t b)
         }
     }
 }
+
+int pool_set_up(void **state)
+{
+    static struct pool pool;
+    pool_make(&pool);
+    pool_open(&pool);
+    *state = &pool;
+    return 0;
+}
+
+int pool_tear_down(void **state)
+{
+    pool_close(*state);
+    pool_remove(*state);
+    return 0;
+}

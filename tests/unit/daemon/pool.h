@@ -32,6 +32,10 @@ void pool_remove(struct pool *pool);
 void pool_open(struct pool *pool);
 void pool_close(struct pool *pool);
 
+/* For cmocka: *state is an open pool of its own, and is gone with its folder afterwards. */
+int pool_set_up(void **state);
+int pool_tear_down(void **state);
+
 /* Submits a job: `spec` is JSON with ' for ". Its number. */
 int64_t pool_submit(struct pool *pool, const char *spec);
 

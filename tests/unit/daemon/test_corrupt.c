@@ -151,23 +151,7 @@ static void test_a_corrupt_best_is_told_and_the_run_goes_on(void **state)
     imld_job_clear(&job);
 }
 
-static int set_up(void **state)
-{
-    static struct pool pool;
-    pool_make(&pool);
-    pool_open(&pool);
-    *state = &pool;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    pool_close(*state);
-    pool_remove(*state);
-    return 0;
-}
-
-#define RUN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define RUN_TEST(name) cmocka_unit_test_setup_teardown(name, pool_set_up, pool_tear_down)
 
 int main(void)
 {

@@ -240,24 +240,13 @@ static void test_a_shutdown_during_a_fault_loses_nothing(void **state)
     pool_check_same(pool, undisturbed, number);
 }
 
-static int set_up(void **state)
-{
-    static struct pool pool;
-    pool_make(&pool);
-    pool_open(&pool);
-    *state = &pool;
-    return 0;
-}
-
 static int tear_down(void **state)
 {
     fault_disarm();
-    pool_close(*state);
-    pool_remove(*state);
-    return 0;
+    return pool_tear_down(state);
 }
 
-#define RUN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define RUN_TEST(name) cmocka_unit_test_setup_teardown(name, pool_set_up, tear_down)
 
 int main(void)
 {
