@@ -319,11 +319,12 @@ static void test_same_bits_for_any_number_of_threads(void **state)
     }
 }
 
-/* A network with statistics, and one that has been fitted, go on from a checkpoint of any moment.
- */
+/* A network with statistics, one that has been fitted, and one that is learned from through the
+ * features go on from a checkpoint of any moment. */
 static void test_a_restart_of_each_network(void **state)
 {
-    const struct iml_trainer_options cases[] = {case_image(*state), case_probabilities(*state)};
+    const struct iml_trainer_options cases[] = {case_image(*state), case_probabilities(*state),
+                                                case_confidence_through(*state)};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct case_log *whole = new_log(), *rest = new_log();
         struct iml_trainer *trainer = case_open(&cases[i], NULL);
