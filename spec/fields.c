@@ -501,14 +501,14 @@ const struct imld_field imld_fields[] = {
      "Key of all that is drawn: split, weights, order of images; with from, of what is drawn from there on (DESIGN §3)."},
     {"/tags", NULL, IMLD_ALL, IMLD_TEXTS, "[]", 1, 64, 0, 32, NULL, "characters", true,
      "Words to find the job by; each at most 64 characters (DESIGN §4)."},
-    {"/verify/curvature/batch", NULL, IMLD_VERIFY, IMLD_INTEGER, "@curvature_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
-     "Training images at which the loss is linearized; 500 by default, at most data.train (MATH §1)."},
+    {"/verify/curvature/batch", NULL, IMLD_VERIFY, IMLD_INTEGER, "@verified_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
+     "Training images at which the loss is linearized; each takes a few hundred passes in double, so of a net of images few (MATH §5.7)."},
     {"/verify/curvature/batch_norm", NULL, IMLD_VERIFY, IMLD_CHOICE, "\"batch\"", 0, 0, 0, 0, "batch|running", "", false,
      "Batch norm in the linearized loss: by the curvature batch's own means, as in training, or by running statistics; no matter without model.batch_norm (MATH §2)."},
     {"/verify/curvature/dropout", NULL, IMLD_VERIFY, IMLD_CHOICE, "\"off\"", 0, 0, 0, 0, "off|fixed", "", false,
      "Dropout in the linearized loss: none, or one mask, the same in all products (MATH §2)."},
-    {"/verify/validation_batch", NULL, IMLD_VERIFY, IMLD_INTEGER, "@validation_batch", 1, BATCH_MAX, 0, 0, NULL, "images", false,
-     "Validation images of the loss that v is the gradient of; 500 by default, at most data.validation (MATH §1)."},
+    {"/verify/validation_batch", NULL, IMLD_VERIFY, IMLD_INTEGER, "@verified_validation", 1, BATCH_MAX, 0, 0, NULL, "images", false,
+     "Validation images of the loss that v is the gradient of (MATH §1)."},
 };
 /* clang-format on */
 

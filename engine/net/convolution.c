@@ -23,6 +23,8 @@ enum iml_code iml_convolution_new(const struct iml_convolution_options *options,
     const struct iml_convolution_kind *kind = &iml_convolution_plain;
     if (!options->is_plain && iml_convolution_is_compiled(options))
         kind = is_for_winograd(options) ? &iml_convolution_winograd : iml_convolution_compiled;
+    else if (!options->is_plain && iml_convolution_columns_are_possible(options))
+        kind = &iml_convolution_columns;
     *convolution = NULL;
     return kind->create(options, convolution, error);
 }

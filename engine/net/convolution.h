@@ -2,9 +2,10 @@
  * (MATH §2). Images are rows in the forms of `from` and `to`; W is out × in × height × width,
  * row-major, as PyTorch has it.
  *
- * Three implementations: convolution_plain.c (loops over any shape and form, in either type),
- * convolution_onednn.c (oneDNN's compiled kernels, float, where the machine has one for the shape)
- * and convolution_winograd.c (3 × 3, stride 1, in either type). All work on *packed* weights:
+ * Four implementations: convolution_plain.c (loops over any shape and form, in either type),
+ * convolution_onednn.c (oneDNN's compiled kernels, float, where the machine has one for the shape),
+ * convolution_winograd.c (3 × 3, stride 1, in either type) and convolution_columns.c (products of
+ * matrices, in either type; what double has). All work on *packed* weights:
  * rearranged once for many calls. Which of them, and its kernels, follow from shape and machine
  * alone; so do the bits, and they depend on nothing else.
  *
@@ -116,7 +117,11 @@ struct iml_convolution {
     size_t stride_bytes;
 };
 
-extern const struct iml_convolution_kind iml_convolution_plain, iml_convolution_winograd;
+extern const struct iml_convolution_kind iml_convolution_plain, iml_convolution_winograd,
+    iml_convolution_columns;
+
+/* Whether both images are in blocks of one channel. */
+bool iml_convolution_columns_are_possible(const struct iml_convolution_options *options);
 
 /* Whether Winograd can be had: 3 × 3, stride 1, blocks of 8 and multiples of 16 channels, on a
  * machine with AVX2 and FMA. */

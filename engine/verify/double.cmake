@@ -9,8 +9,8 @@ endif()
 get_target_property(sources iml SOURCES)
 list(FILTER sources INCLUDE REGEX "/engine/(core|net|curvature|solver|knowledge|verify)/")
 list(FILTER sources EXCLUDE REGEX "/(core/(arena|lapack|team|gemm_[a-z]+)|net/convolution_[a-z]+)\\.c$")
-list(APPEND sources net/convolution_multiply.c net/convolution_none.c net/convolution_plain.c
-  net/convolution_transform.c net/convolution_winograd.c) # oneDNN has no double
+list(APPEND sources net/convolution_columns.c net/convolution_multiply.c net/convolution_none.c
+  net/convolution_plain.c net/convolution_transform.c net/convolution_winograd.c) # oneDNN has no double
 if(IMLD_PLAIN_GEMM)
   list(APPEND sources core/gemm_plain.c)
 else()

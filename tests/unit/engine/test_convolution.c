@@ -1,6 +1,6 @@
-/* test_convolution.c: compiled convolutions and our own Winograd against the plain loops, on shapes
- * of the nets of FIXMATCH §2 and for every number of images up to a tile and more; what has no
- * kernel is an error. In builds on plain loops both are the same. */
+/* test_convolution.c: compiled convolutions, our own Winograd and columns against the plain loops,
+ * on shapes of the nets of FIXMATCH §2 and for every number of images up to a tile and more; what
+ * has no kernel is an error. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,7 +167,7 @@ static void test_compiled_is_plain(void **state)
 {
     (void)state;
     static const size_t counts[] = {1, 2, 4, 15, 16, IMAGES};
-    /* without compiled kernels both sides are the loops: two counts show that */
+    /* without compiled kernels columns take their place, which have a test of their own */
     const size_t all = sizeof counts / sizeof counts[0], used = iml_convolution_compiled ? all : 2;
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         const struct iml_convolution_options plain = options_of(&shapes[s], true);
@@ -176,6 +176,33 @@ static void test_compiled_is_plain(void **state)
         compiled.method = IML_CONVOLUTION_DIRECT;
         struct side a = open_side(&compiled, NULL, w), b = open_side(&plain, NULL, w);
         check_sides(&shapes[s], &a, &b, counts, used, 2e-6);
+        close_side(&a);
+        close_side(&b);
+        free(w);
+    }
+}
+
+/* By products of matrices, in either type, in blocks of one channel. */
+static void test_columns_are_plain(void **state)
+{
+    (void)state;
+    static const struct shape of_columns[] = {
+        {1, 8, 7, 1, 5, 1},
+        {6, 4, 1, 2, 7, 2},
+        {3, 5, 9, 8, 5, 3},
+        {4, 6, 5, 5, 1, 1},
+    };
+    static const size_t counts[] = {1, 5};
+    const size_t others = sizeof of_columns / sizeof of_columns[0];
+    for (size_t s = 0; s < others + sizeof shapes / sizeof shapes[0]; s++) {
+        const struct shape *shape = s < others ? &of_columns[s] : &shapes[s - others];
+        struct iml_convolution_options options = options_of(shape, true);
+        options.from.block = options.to.block = 1;
+        assert_true(iml_convolution_columns_are_possible(&options));
+        iml_real *w = drawn(1, shape->in * shape->out * shape->kernel * shape->kernel);
+        struct side a = open_side(&options, &iml_convolution_columns, w);
+        struct side b = open_side(&options, NULL, w);
+        check_sides(shape, &a, &b, counts, 2, sizeof(iml_real) == sizeof(double) ? 1e-14 : 2e-6);
         close_side(&a);
         close_side(&b);
         free(w);
@@ -265,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compiled_is_plain),
+        cmocka_unit_test(test_columns_are_plain),
         cmocka_unit_test(test_winograd_is_plain),
         cmocka_unit_test(test_winograd_keeps_its_bits),
         cmocka_unit_test(test_which_has_a_kernel),
