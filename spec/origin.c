@@ -173,10 +173,14 @@ static bool fits(const json_t *document, const struct imld_origin_view *view, co
         return false;
     }
     if (!ours || has_labels == ((ours & IMLD_FEW_LABELS) != 0)) return true;
+    const bool is_report = (ours & IMLD_REPORTS) != 0;
     imld_problems_add(problems, "/from/job",
-                      "job %s has %s, and its split with it: %s can't start from there", job,
+                      "job %s has %s, and its split with it: %s can't start from there%s", job,
                       has_labels ? "few labels (data.labels)" : "no data.labels",
-                      imld_algorithms_text(ours, text));
+                      imld_algorithms_text(ours, text),
+                      is_report ? "; a job of algorithm confidence looks at its own estimates "
+                                  "(/diagnostics)"
+                                : "");
     return false;
 }
 

@@ -113,6 +113,49 @@ class VerifyTest(Case):
         rows = self.client.metrics(job["id"])
         self.assertEqual(sorted(rows["compare/residual"]), list(range(1, n + 1)))
 
+    def test_reports_on_nets_of_images(self):
+        # few images: sanitizers see plain loops only
+        small = {"data": {"train": 60, "validation": 30, "test": 30},
+                 "inner": {"batch": 20, "warmup": {"steps": 4}, "steps_per_update": 2},
+                 "meta": {"updates": 2, "validation_batch": 12, "curvature": {"batch": 8},
+                          "solver": {"kind": "cg", "terms": 2}}, "evaluation": {"every_updates": 1}}
+        asked = {"solvers": [{"name": "identity", "kind": "identity"}, {"name": "cg", "kind": "cg", "terms": 3},
+                             {"name": "neumann", "kind": "neumann", "terms": 3, "step_size": 0.1},
+                             {"name": "minres", "kind": "minres", "terms": 6}],
+                 "reference": {"max_products": 12}, "validation_batch": 12, "curvature": {"batch": 8}}
+        for model in ({"kind": "cnn_small"}, {"kind": "wrn", "depth": 10, "width": 1}):
+            source = self.trained({**specs.iml(**small), "model": model})
+            dry = self.client.expect(200, "POST", "/v1/jobs?dry_run=true", verify(source)).json()["spec"]["verify"]
+            self.assertEqual((dry["curvature"]["batch"], dry["validation_batch"]), (4, 4))
+            job = self.finished(verify(source, verify={"curvature": {"batch": 2}, "validation_batch": 2}))
+            self.assertEqual(job["result"]["metrics"]["verify/passed"], 1)
+            self.assertEqual(self.report(job["id"], "verify")["is_passed"], [1] * len(CHECKS))
+            spec = {"algorithm": "compare", "from": {"job": source, "checkpoint": "last"}, "compare": asked}
+            dry = self.client.expect(200, "POST", "/v1/jobs?dry_run=true", spec).json()
+            self.assertGreater(dry["memory"]["parts"]["compare"], 0)
+            job = self.finished(spec)
+            report = self.report(job["id"], "compare")
+            self.assertEqual(report["kind"], ["identity", "cg", "neumann", "minres", "minres"])
+            for name in ("residual", "q_norm", "vq", "hypergradient_norm", "cosine", "relative_error", "q_cosine"):
+                self.assertTrue(all(isinstance(value, (int, float)) for value in report[name]), (name, report[name]))
+            for row in report["hypergradient_cosines"] + report["q_cosines"]:
+                self.assertTrue(all(isinstance(value, (int, float)) and abs(value) < 1.001 for value in row), row)
+            self.assertEqual(report["q_relative_error"][-1], 0)
+            self.assertLess(report["reference_residual"], report["residual"][3])  # 12 products against 6
+            self.assertLess(report["residual"][3], 1)
+            self.assertAlmostEqual(job["result"]["metrics"]["compare/best_cosine"], max(report["cosine"][:-1]), 6)
+
+    def test_a_job_on_few_labels_has_no_report(self):
+        few = {"data": {"set": "shapes", "labels": 20, "validation": 20, "test": 20}, "model": {"kind": "mlp", "hidden": [8]},
+               "inner": {"batch": 4, "steps": 4}, "evaluation": {"every_steps": 4}}
+        for algorithm in ("fixmatch", "confidence"):
+            source = self.trained({"algorithm": algorithm, **few})
+            for spec in (verify(source), compare(source)):
+                self.refused(spec, "/from/job")
+                answer = self.client.expect(422, "POST", "/v1/jobs", spec).json()
+                self.assertIn("few labels (data.labels)", answer["errors"][0]["detail"])
+                self.assertIn("/diagnostics", answer["errors"][0]["detail"])
+
     def test_kill_9_leaves_the_report_as_it_is(self):
         # wide enough that a kill meets the report in its middle; plain loops take fifty times as long
         source = self.trained(specs.iml(model={"hidden": [16, 16] if SANITIZER else [64, 64]}))
