@@ -13,6 +13,8 @@
 #include "daemon/plan.h"
 #include "storage/storage.h"
 
+_Static_assert((int)IMLD_CLASSES_MAX == IML_CLASSES_MAX, "each class has a place");
+
 static bool set_view(void *context, const char *name, struct imld_set_view *view, char why[512])
 {
     const struct imld_daemon_control *self = context;
@@ -29,6 +31,8 @@ static bool set_view(void *context, const char *name, struct imld_set_view *view
                                    .channels = facts.channels,
                                    .height = facts.height,
                                    .width = facts.width};
+    for (size_t c = 0; c < IMLD_CLASSES_MAX; c++)
+        view->class_images[c] = facts.train_class_images[c];
     return true;
 }
 

@@ -23,12 +23,20 @@ static uint64_t train(const struct imld_facts *facts)
     return facts->train_images - facts->validation;
 }
 
-/* Half of the split stays for training. */
+/* The most images that are spread evenly if a class gives so many; at least one of each. */
+static uint64_t spread(const struct imld_facts *facts, uint64_t of_a_class)
+{
+    return facts->classes * (of_a_class > 0 ? of_a_class : 1);
+}
+
+/* Half of the split stays for training, and of each class. */
 static uint64_t validation(const struct imld_facts *facts)
 {
     if (facts->validation_rows > 0) return facts->validation_rows;
     if (facts->train_images < 2) return IMLD_UNKNOWN;
-    return least(500, facts->train_images / 2);
+    const uint64_t most = least(500, facts->train_images / 2);
+    if (facts->class_images == IMLD_UNKNOWN) return most;
+    return least(most, spread(facts, facts->class_images / 2));
 }
 
 static uint64_t inner_batch(const struct imld_facts *facts)
@@ -69,10 +77,17 @@ static double batch_norm_epsilon(const struct imld_facts *facts)
     return facts->is_of_images ? 1e-3 : 1e-5;
 }
 
-/* 250 of ten classes: the middle one of the published numbers (FIXMATCH 1.13). */
+/* 250 of ten classes: the middle one of the published numbers (FIXMATCH 1.13). The first classes
+ * give one validation image more than the others. */
 static uint64_t labels(const struct imld_facts *facts)
 {
-    return facts->classes == IMLD_UNKNOWN ? IMLD_UNKNOWN : 25 * facts->classes;
+    const uint64_t classes = facts->classes, most = 25;
+    if (classes == IMLD_UNKNOWN) return IMLD_UNKNOWN;
+    if (facts->class_images == IMLD_UNKNOWN || facts->validation == IMLD_UNKNOWN)
+        return spread(facts, most);
+    const uint64_t taken = facts->validation / classes + (facts->validation % classes > 0);
+    const uint64_t left = facts->class_images > taken ? facts->class_images - taken : 0;
+    return spread(facts, least(most, left));
 }
 
 static const char *flip(const struct imld_facts *facts)
@@ -120,10 +135,13 @@ static const struct function functions[] = {
     {"@flip", NULL, flip, NULL, "true for cifar10 and fashion-mnist, else false"},
     {"@hidden", NULL, hidden, NULL, "[128, 128]; [] where data.set is synthetic"},
     {"@inner_batch", inner_batch, NULL, NULL, "128, or data.train if that is less"},
-    {"@labels", labels, NULL, NULL, "25 of each class of the task"},
+    {"@labels", labels, NULL, NULL,
+     "25 of each class of the task, or what validation leaves of its smallest one if that is less"},
     {"@test", test, NULL, NULL, "all images of the test split"},
     {"@train", train, NULL, NULL, "all images of the train split that validation leaves"},
-    {"@validation", validation, NULL, NULL, "500, or half of the train split if that is less"},
+    {"@validation", validation, NULL, NULL,
+     "500, or half of the train split if that is less, or of each class half of the smallest one's "
+     "images"},
     {"@validation_batch", validation_batch, NULL, NULL,
      "500, or data.validation if that is less; data.labels where confidence.validation_from is "
      "labeled"},

@@ -22,6 +22,7 @@ struct imld_facts {
     uint64_t step_rows;                 /* of a training step with a pool */
     uint64_t measured;                  /* images that λ is learned from */
     uint64_t classes;                   /* that the task is about; IMLD_UNKNOWN: not known */
+    uint64_t class_images;              /* of its smallest class in the train split */
     bool is_symmetric;                  /* a mirrored image of the set is one of its class */
     bool is_unmeasured;                 /* validation images are trained on: none is measured */
 };

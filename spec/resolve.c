@@ -12,15 +12,13 @@
 #include "spec/fallback.h"
 #include "spec/fields.h"
 #include "spec/frozen.h"
+#include "spec/job_facts.h"
 #include "spec/levels.h"
 #include "spec/origin.h"
 #include "spec/pointer.h"
 #include "spec/preset.h"
 #include "spec/suggest.h"
-#include "spec/synthetic.h"
 #include "spec/value.h"
-
-enum { DEFAULT_BATCH = 32, DEFAULT_RATIO = 7 }; /* of jobs with few labels */
 
 struct resolver {
     unsigned algorithms; /* the job's; all, where the document does not say it rightly */
@@ -280,101 +278,6 @@ static bool is_shallow_object(const json_t *document, struct imld_problems *prob
     return false;
 }
 
-/* A count as given, else IMLD_UNKNOWN. */
-static uint64_t count_at(const json_t *document, const char *pointer)
-{
-    const json_t *const value = imld_json_at(document, pointer);
-    if (!json_is_number(value)) return IMLD_UNKNOWN;
-    const double number = json_number_value(value);
-    return number >= 1 && number <= 1e9 ? (uint64_t)number : IMLD_UNKNOWN;
-}
-
-/* Classes that the task is about (FIXMATCH 4.5). */
-static uint64_t count_classes(const json_t *document, const struct imld_set_view *view)
-{
-    enum { KNOWN_BY_DEFAULT = 6 };
-    const size_t known = json_array_size(imld_json_at(document, "/data/mismatch/known"));
-    if (known > 0) return known;
-    return imld_json_at(document, "/data/mismatch") && view->classes > KNOWN_BY_DEFAULT
-               ? KNOWN_BY_DEFAULT
-               : view->classes;
-}
-
-/* FIXMATCH 3.1 */
-static bool is_symmetric(const char *set)
-{
-    return set && (strcmp(set, "cifar10") == 0 || strcmp(set, "fashion-mnist") == 0);
-}
-
-/* The set's facts and the job's counts, which the named defaults are made of. */
-static bool look_at_set(struct resolver *resolver, const json_t *document,
-                        const struct imld_resolve_context *context, struct imld_set_view *view)
-{
-    const struct imld_facts unknown = {.train_images = IMLD_UNKNOWN,
-                                       .test_images = IMLD_UNKNOWN,
-                                       .train = IMLD_UNKNOWN,
-                                       .validation = IMLD_UNKNOWN,
-                                       .classes = IMLD_UNKNOWN};
-    const json_t *const name = imld_json_at(document, "/data/set");
-    struct imld_problems ignored = {0};
-    struct imld_facts *const facts = &resolver->facts;
-    bool is_known = false;
-    *facts = unknown;
-    json_t *const right =
-        name ? imld_value_check(imld_row_of(IMLD_ALL, "/data/set"), IMLD_ALL, name, "", &ignored)
-             : NULL;
-    facts->is_synthetic = right && imld_is_synthetic(document);
-    if (facts->is_synthetic) {
-        /* else its fields say what is wrong */
-        is_known = imld_synthetic_view(document, view, &facts->validation_rows);
-        facts->coefficient = resolver->algorithms & IMLD_IML ? imld_first_coefficient(document) : 0;
-    } else if (right && context->set_view) {
-        char why[512] = "";
-        is_known = context->set_view(context->context, json_string_value(right), view, why);
-        if (!is_known)
-            imld_problems_add(resolver->problems, "/data/set", "found \"%s\"; %s",
-                              json_string_value(right), why[0] ? why : "there is no such set");
-    }
-    if (is_known) {
-        facts->train_images = view->train_images;
-        facts->test_images = view->test_images;
-        facts->classes = count_classes(document, view);
-    }
-    facts->is_symmetric = is_symmetric(json_string_value(name));
-    facts->is_unmeasured = json_is_true(imld_json_at(document, "/data/train_on_validation"));
-    facts->validation = count_at(document, "/data/validation");
-    if (facts->validation == IMLD_UNKNOWN)
-        facts->validation = imld_facts_value("@validation", facts);
-    facts->train = count_at(document, "/data/train");
-    if (facts->train == IMLD_UNKNOWN) facts->train = imld_facts_value("@train", facts);
-    const char *const model = json_string_value(imld_json_at(document, "/model/kind"));
-    const bool is_mlp =
-        model ? strcmp(model, "mlp") == 0
-              : !(resolver->algorithms & IMLD_FEW_LABELS) || resolver->algorithms == IMLD_ALL;
-    facts->is_of_images = !is_mlp;
-    json_decref(right);
-    imld_problems_clear(&ignored);
-    return is_known;
-}
-
-/* What the defaults of an update of λ are made of; each as given, else as its row says. */
-static void look_at_update(struct resolver *resolver, const json_t *document)
-{
-    struct imld_facts *const facts = &resolver->facts;
-    const char *const model = json_string_value(imld_json_at(document, "/model/kind"));
-    const char *const from =
-        json_string_value(imld_json_at(document, "/confidence/validation_from"));
-    const uint64_t batch = count_at(document, "/inner/batch");
-    const uint64_t ratio = count_at(document, "/consistency/ratio");
-    const uint64_t labels = count_at(document, "/data/labels");
-    facts->is_deep = model && (strcmp(model, "wrn") == 0 || strcmp(model, "resnet18") == 0);
-    facts->step_rows = (batch == IMLD_UNKNOWN ? DEFAULT_BATCH : batch) *
-                       (1 + 2 * (ratio == IMLD_UNKNOWN ? DEFAULT_RATIO : ratio));
-    facts->measured = facts->validation;
-    if (resolver->algorithms == IMLD_CONFIDENCE && from && strcmp(from, "labeled") == 0)
-        facts->measured = labels == IMLD_UNKNOWN ? imld_facts_value("@labels", facts) : labels;
-}
-
 static json_t *unless_problems(json_t *spec, const struct resolver *resolver)
 {
     if (resolver->has_failed) imld_problems_add(resolver->problems, "", "no memory to resolve it");
@@ -391,8 +294,8 @@ static json_t *resolve_document(const json_t *document, const struct imld_resolv
     const unsigned algorithm = imld_algorithm_of(document);
     if (algorithm) resolver.algorithms = algorithm;
     struct imld_set_view view = {0};
-    const bool is_known = look_at_set(&resolver, document, context, &view);
-    look_at_update(&resolver, document);
+    const bool is_known =
+        imld_job_facts(document, resolver.algorithms, context, &view, &resolver.facts, problems);
     struct imld_level top;
     imld_level_init(&top, document, "", "");
     json_t *const spec = resolve_level(&resolver, &top);

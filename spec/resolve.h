@@ -10,9 +10,11 @@
 #include "spec/problems.h"
 
 /* What spec has to know of a data set. */
+enum { IMLD_CLASSES_MAX = 256 };
 struct imld_set_view {
     uint64_t train_images, test_images, classes;
     uint64_t channels, height, width;
+    uint64_t class_images[IMLD_CLASSES_MAX]; /* of the train split; all 0: not known */
 };
 
 /* What spec has to know of a checkpoint that a job starts from. */

@@ -107,8 +107,9 @@ enum iml_code iml_run_check(struct iml_trainer *self, struct iml_error *error)
         iml_error_where(error, "/inner/batch");
         return code;
     }
+    /* with a pool a step has three rows at least: an image, and two views of another */
     if ((self->options.model.has_batch_norm || iml_model_is_of_images(self->options.model.kind)) &&
-        self->options.inner.batch < 2) {
+        !self->methods->has_pool && self->options.inner.batch < 2) {
         code = iml_error_set(error, IML_ERROR_ARGUMENT,
                              "batch norm takes its means over a batch: at least 2 images");
         iml_error_where(error, "/inner/batch");

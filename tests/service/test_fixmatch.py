@@ -182,6 +182,17 @@ class FixmatchTest(Case):
         problem = client.expect(422, "POST", "/v1/jobs", large).json()
         self.assertIn("67108864", problem["errors"][0]["detail"])
 
+    def test_defaults_of_a_set_with_a_small_class(self):
+        root = self.data()
+        make_set(root, "uneven", train=400, test=20, few=12)
+        client = self.daemon(data_roots=[root]).client()
+        spec = {"algorithm": "fixmatch", "data": {"set": "uneven"}, "model": {"kind": "mlp", "hidden": [8]},
+                "inner": {"batch": 1, "steps": 3}, "consistency": {"ratio": 1}, "evaluation": {"every_steps": 3}}
+        job = client.wait_state(client.create(spec), "completed")
+        # of the 12 images of the smallest class half validate, and the rest has labels
+        self.assertEqual((job["spec"]["data"]["validation"], job["spec"]["data"]["labels"]), (60, 60))
+        self.assertEqual(job["progress"]["step"], 3)
+
     def test_refusals(self):
         root = self.data()
         make_set(root, "larger", train=60, test=20, side=14)

@@ -39,8 +39,9 @@ def write(path, data, zipped):
 
 
 def make_set(root, name="shapes", train=1200, test=300, classes=10, side=12, noise=160, seed=7,
-             zipped=True):
-    """Writes root/name and returns the folder."""
+             zipped=True, few=None):
+    """Writes root/name and returns the folder. few: of class 0 so many of the training images, all others are of the
+    rest."""
     folder = os.path.join(root, name)
     os.makedirs(folder)
     rng = random.Random(seed)
@@ -50,6 +51,8 @@ def make_set(root, name="shapes", train=1200, test=300, classes=10, side=12, noi
         (test, TEST_IMAGES, TEST_LABELS),
     ):
         labels, pixels = draw(rng, templates, count, noise)
+        if few is not None and label_file == TRAIN_LABELS:
+            labels = [0 if i < few else max(label, 1) for i, label in enumerate(labels)]
         write(os.path.join(folder, image_file), images_bytes(pixels, count, side), zipped)
         write(os.path.join(folder, label_file), labels_bytes(labels), zipped)
     return folder

@@ -22,7 +22,7 @@ static bool set_view(void *context, const char *name, struct imld_set_view *view
 {
     (void)context;
     if (strcmp(name, "tiny") == 0) {
-        *view = (struct imld_set_view){1000, 200, 10, 1, 28, 28};
+        *view = (struct imld_set_view){1000, 200, 10, 1, 28, 28, {0}};
         return true;
     }
     (void)snprintf(why, 512, "there is no data set %s", name);

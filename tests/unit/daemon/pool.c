@@ -155,7 +155,7 @@ static bool tiny_view(void *context, const char *name, struct imld_set_view *vie
 {
     (void)context;
     (void)why;
-    *view = (struct imld_set_view){TRAIN, TEST, CLASSES, 1, SIDE, SIDE};
+    *view = (struct imld_set_view){TRAIN, TEST, CLASSES, 1, SIDE, SIDE, {0}};
     return strcmp(name, "tiny") == 0;
 }
 

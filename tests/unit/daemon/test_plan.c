@@ -18,7 +18,7 @@ static bool fashion(void *context, const char *name, struct imld_set_view *view,
     (void)context;
     (void)name;
     (void)why;
-    *view = (struct imld_set_view){60000, 10000, 10, 1, 28, 28};
+    *view = (struct imld_set_view){60000, 10000, 10, 1, 28, 28, {0}};
     return true;
 }
 

@@ -280,6 +280,27 @@ static void test_an_extra_set_that_has_changed(void **state)
     assert_null(trainer);
 }
 
+/* Batch norm sees the pool's rows, too; the baseline has none. */
+static void test_one_labeled_image_is_a_batch(void **state)
+{
+    struct iml_trainer_options options[] = {case_fixmatch(*state), case_confidence(*state)};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        options[i].inner.batch = options[i].consistency.ratio = 1;
+        assert_true(options[i].model.has_batch_norm);
+        struct iml_trainer *trainer = case_open(&options[i], NULL);
+        struct case_log *log = case_new_log();
+        (void)case_finish(trainer, log, 100);
+        assert_int_equal(trainer->state->step, options[i].inner.steps);
+        assert_true(isfinite(case_last(log, "train/loss")));
+        assert_true(isfinite(case_last(log, "validation/loss")));
+        free(log);
+        iml_trainer_close(trainer);
+    }
+    struct iml_trainer_options baseline = case_few_labels(*state);
+    baseline.inner.batch = 1;
+    case_assert_refused(&baseline, "/inner/batch");
+}
+
 static void test_refusals(void **state)
 {
     struct iml_trainer_options options = case_fixmatch(*state);
@@ -321,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_the_split_tells_the_pool),
         cmocka_unit_test(test_an_extra_set_joins_the_pool),
         cmocka_unit_test(test_an_extra_set_that_has_changed),
+        cmocka_unit_test(test_one_labeled_image_is_a_batch),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, set_up, case_tear_down);

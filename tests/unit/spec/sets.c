@@ -13,10 +13,11 @@ static bool set_view(void *context, const char *name, struct imld_set_view *view
         const char *name;
         struct imld_set_view view;
     } sets[] = {
-        {"fashion-mnist", {60000, 10000, 10, 1, 28, 28}},
-        {"tiny", {40, 8, 2, 1, 4, 4}},
-        {"trainless", {0, 10, 2, 1, 4, 4}},
-        {"testless", {100, 0, 2, 1, 4, 4}},
+        {"fashion-mnist", {60000, 10000, 10, 1, 28, 28, {0}}},
+        {"tiny", {40, 8, 2, 1, 4, 4, {0}}},
+        {"trainless", {0, 10, 2, 1, 4, 4, {0}}},
+        {"testless", {100, 0, 2, 1, 4, 4, {0}}},
+        {"uneven", {112, 8, 4, 1, 12, 12, {60, 12, 0, 40}}}, /* class 2 is not there */
     };
     (void)context;
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {

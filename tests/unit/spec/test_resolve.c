@@ -184,6 +184,31 @@ static const char *const right[] = {
     "\"model\":{\"kind\":\"resnet18\",\"batch_norm\":{\"momentum\":0.01}}}",
 };
 
+/* Both are spread evenly over the classes, so the smallest one says how many there can be. */
+static void test_defaults_fit_the_smallest_class(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *data;
+        int validation, labels;
+    } rows[] = {
+        {"\"set\":\"uneven\"", 18, 18}, /* 6 and 6 of three classes, of the 12 of the smallest */
+        {"\"set\":\"uneven\",\"validation\":4", 4, 30},  /* of the first class 2 */
+        {"\"set\":\"uneven\",\"validation\":36", 36, 3}, /* none is left: refused later */
+        {"\"set\":\"uneven\",\"mismatch\":{\"known\":[0,3]}", 40, 40},
+        {"\"set\":\"tiny\"", 20, 50}, /* images of a class are not known */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, "{\"algorithm\":\"fixmatch\",\"data\":{%s}}",
+                       rows[i].data);
+        json_t *const spec = resolve_or_fail(text);
+        assert_int_equal(json_integer_value(at(spec, "/data/validation")), rows[i].validation);
+        assert_int_equal(json_integer_value(at(spec, "/data/labels")), rows[i].labels);
+        json_decref(spec);
+    }
+}
+
 /* As a stored spec, sent again: also after it was printed and read. */
 static void test_a_resolved_spec_resolves_to_itself(void **unused)
 {
@@ -438,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_supervised_has_no_meta),
         cmocka_unit_test(test_a_net_of_images_has_its_own_fields),
         cmocka_unit_test(test_defaults_never_exceed_a_small_set),
+        cmocka_unit_test(test_defaults_fit_the_smallest_class),
         cmocka_unit_test(test_a_resolved_spec_resolves_to_itself),
         cmocka_unit_test(test_the_papers_preset),
         cmocka_unit_test(test_a_preset_gives_defaults_alone),
