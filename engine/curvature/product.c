@@ -6,8 +6,8 @@
 #include "engine/net/evaluator.h"
 
 /* false: cancelled, which iml_curvature_is_cancelled shows as well: the flag stays set. */
-static bool multiply(const struct iml_matrix *matrix, const iml_real *u, iml_real *hu,
-                     const struct iml_consumer *consumer)
+static bool multiply(const struct iml_matrix *matrix, const iml_real *u, iml_real *out,
+                     const iml_real *diagonal, const struct iml_consumer *consumer)
 {
     const struct iml_evaluator *evaluator = matrix->evaluator;
     assert(evaluator->is_linearized);
@@ -15,19 +15,20 @@ static bool multiply(const struct iml_matrix *matrix, const iml_real *u, iml_rea
                             .batch = &evaluator->batch,
                             .theta = evaluator->theta,
                             .u = u,
-                            .diagonal = evaluator->diagonal,
+                            .diagonal = diagonal,
                             .consumer = consumer};
-    pass.out = hu;
+    pass.out = out;
     return matrix->passes->rows(&pass) && matrix->passes->weights(&pass);
 }
 
 void iml_product_apply(const struct iml_curvature *self, const iml_real *u, iml_real *hu)
 {
     /* the curvature is the first member */
-    (void)multiply((const struct iml_matrix *)(const void *)self, u, hu, NULL);
+    const struct iml_matrix *matrix = (const struct iml_matrix *)(const void *)self;
+    (void)multiply(matrix, u, hu, matrix->evaluator->diagonal, NULL);
 }
 
-double iml_product_consume(const struct iml_curvature *self, const iml_real *u, iml_real *hu,
+double iml_product_consume(const struct iml_curvature *self, const iml_real *u, iml_real *au,
                            const struct iml_consumer *consumer)
 {
     const struct iml_matrix *matrix = (const struct iml_matrix *)(const void *)self;
@@ -35,7 +36,7 @@ double iml_product_consume(const struct iml_curvature *self, const iml_real *u, 
     const size_t answers = evaluator->weight_tile_count + evaluator->convolutions;
     double sum = 0;
     assert(consumer);
-    if (!multiply(matrix, u, hu, consumer)) return sum;
+    if (!multiply(matrix, u, au, NULL, consumer)) return sum;
     for (size_t i = 0; i < answers; i++) sum += evaluator->answers[i];
     return sum;
 }

@@ -19,7 +19,7 @@ extern const struct iml_product_passes iml_hessian_passes, iml_gauss_newton_pass
 
 /* The operations of struct iml_curvature; self is a linearized evaluator's. */
 void iml_product_apply(const struct iml_curvature *self, const iml_real *u, iml_real *hu);
-double iml_product_consume(const struct iml_curvature *self, const iml_real *u, iml_real *hu,
+double iml_product_consume(const struct iml_curvature *self, const iml_real *u, iml_real *au,
                            const struct iml_consumer *consumer);
 
 #endif

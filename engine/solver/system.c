@@ -86,13 +86,6 @@ IML_CLONES void iml_inverse_apply(const struct iml_inverse *inverse, const iml_r
     for (size_t j = 0; j < inverse->size; j++) out[j] = (m ? m[j] : scalar) * x[j];
 }
 
-IML_CLONES void iml_inverse_add(const struct iml_inverse *inverse, const iml_real *x, iml_real *out)
-{
-    const iml_real scalar = (iml_real)inverse->scalar;
-    const iml_real *m = inverse->vector;
-    for (size_t j = 0; j < inverse->size; j++) out[j] += (m ? m[j] : scalar) * x[j];
-}
-
 IML_CLONES void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, double b,
                                  iml_real *out)
 {

@@ -18,8 +18,8 @@ struct iml_system {
  * report's end says so. */
 bool iml_system_apply(const struct iml_system *system, const iml_real *u, iml_real *hu);
 
-/* The same without δ, with Hu given to the consumer in parts (struct iml_consumer) and kept
- * nowhere; *sum receives its answers' sum. */
+/* The same of A alone, the data's part of H_δ = A + D + δI, with Au given to the consumer in parts
+ * (struct iml_consumer) and kept nowhere; *sum receives its answers' sum. */
 bool iml_system_consume(const struct iml_system *system, const iml_real *u,
                         const struct iml_consumer *consumer, double *sum);
 
@@ -39,9 +39,8 @@ struct iml_inverse {
 struct iml_inverse iml_system_precondition(const struct iml_system *system, double step_size,
                                            iml_real *to);
 
-/* out = M⁻¹x, and out ← out + M⁻¹x; x and out don't overlap unless they are the same. */
+/* out = M⁻¹x; x and out don't overlap unless they are the same. */
 void iml_inverse_apply(const struct iml_inverse *inverse, const iml_real *x, iml_real *out);
-void iml_inverse_add(const struct iml_inverse *inverse, const iml_real *x, iml_real *out);
 
 /* out = M⁻¹x + b·out; x and out don't overlap. */
 void iml_inverse_xpby(const struct iml_inverse *inverse, const iml_real *x, double b,

@@ -18,9 +18,10 @@ struct iml_curvature {
      * flag is seen in a product, hu is meaningless and iml_curvature_is_cancelled is true from then
      * on: so whoever sets the flag lets it stand until the step has been abandoned. */
     void (*apply)(const struct iml_curvature *self, const iml_real *u, iml_real *hu);
-    /* The same, with each part of hu given to the consumer; the sum of its answers, in the parts'
-     * fixed order. hu NULL: the parts are the consumer's alone, and are nowhere afterwards. */
-    double (*consume)(const struct iml_curvature *self, const iml_real *u, iml_real *hu,
+    /* The data's part au = Au = (H − D)u, with each part of it given to the consumer, who adds D's
+     * own where it reads u anyway; the sum of its answers, in the parts' fixed order. au NULL: the
+     * parts are the consumer's alone, and are nowhere afterwards. */
+    double (*consume)(const struct iml_curvature *self, const iml_real *u, iml_real *au,
                       const struct iml_consumer *consumer);
     /* D: the diagonal that knowledge and weight decay add to H, so that A = H − D is the data's
      * part; borrowed, NULL: D = 0 */

@@ -7,34 +7,39 @@
 #include "../check.h"
 #include "imld/random.h"
 
-static void dense_apply(const struct iml_curvature *curvature, const iml_real *u, iml_real *hu)
+/* out = (H − diag(d))u; d NULL: 0 */
+static void multiply(const struct dense *self, const iml_real *d, const iml_real *u, iml_real *out)
 {
-    const struct dense *self = (const struct dense *)curvature;
     for (size_t i = 0; i < self->n; i++) {
-        long double sum = 0;
+        long double sum = d ? -(long double)d[i] * (long double)u[i] : 0;
         for (size_t j = 0; j < self->n; j++)
             sum += (long double)self->h[i * self->n + j] * (long double)u[j];
-        hu[i] = (iml_real)sum;
+        out[i] = (iml_real)sum;
     }
     ++*self->products;
     if (self->fault_at == 0 || *self->products < self->fault_at) return;
     if (self->fault == DENSE_CANCEL)
         atomic_store(self->cancel, true);
     else
-        hu[0] = (iml_real)nan("");
+        out[0] = (iml_real)nan("");
+}
+
+static void dense_apply(const struct iml_curvature *curvature, const iml_real *u, iml_real *hu)
+{
+    multiply((const struct dense *)curvature, NULL, u, hu);
 }
 
 /* In two parts. */
-static double dense_consume(const struct iml_curvature *curvature, const iml_real *u, iml_real *hu,
+static double dense_consume(const struct iml_curvature *curvature, const iml_real *u, iml_real *au,
                             const struct iml_consumer *consumer)
 {
     const struct dense *self = (const struct dense *)curvature;
     const size_t half = self->n / 2;
     iml_real own[DENSE_MAX];
-    if (!hu) hu = own;
-    dense_apply(curvature, u, hu);
-    const double sum = half > 0 ? consumer->take(consumer->context, 0, half, hu) : 0;
-    return sum + consumer->take(consumer->context, half, self->n - half, hu + half);
+    if (!au) au = own;
+    multiply(self, curvature->diagonal, u, au);
+    const double sum = half > 0 ? consumer->take(consumer->context, 0, half, au) : 0;
+    return sum + consumer->take(consumer->context, half, self->n - half, au + half);
 }
 
 void dense_from_elements(struct dense *self, size_t n, const double *elements, unsigned *products)
