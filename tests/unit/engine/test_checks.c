@@ -23,7 +23,7 @@ static const struct iml_net_options nets[] = {
 };
 /* of images: convolutions of all strides, batch norm 2-D, forks and sums */
 static const struct iml_net_options image_net = {
-    .inputs = PIXELS * PIXELS, .channels = 1, .height = PIXELS, .width = PIXELS, .outputs = CLASSES,
+    .inputs = (size_t)PIXELS * PIXELS, .channels = 1, .height = PIXELS, .width = PIXELS, .outputs = CLASSES,
     .depth = 10, .widening = 1, .epsilon = 1e-3};
 /* clang-format on */
 enum { NETS = sizeof nets / sizeof nets[0] };
