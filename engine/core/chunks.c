@@ -38,18 +38,23 @@ double iml_in_chunks(struct iml_team *team, size_t n, iml_chunk *chunk, void *co
     return sum;
 }
 
-struct vector {
-    const iml_real *x;
+struct pair {
+    const iml_real *a, *b;
 };
 
-static double norm_chunk(void *context, size_t first, size_t count)
+static double dot_chunk(void *context, size_t first, size_t count)
 {
-    const struct vector *vector = context;
-    return iml_norm_squared(count, vector->x + first);
+    const struct pair *pair = context;
+    return iml_dot(count, pair->a + first, pair->b + first);
+}
+
+double iml_dot_in_chunks(struct iml_team *team, size_t n, const iml_real *a, const iml_real *b)
+{
+    struct pair pair = {a, b};
+    return iml_in_chunks(team, n, dot_chunk, &pair);
 }
 
 double iml_norm_squared_in_chunks(struct iml_team *team, size_t n, const iml_real *x)
 {
-    struct vector vector = {x};
-    return iml_in_chunks(team, n, norm_chunk, &vector);
+    return iml_dot_in_chunks(team, n, x, x);
 }

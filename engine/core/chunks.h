@@ -16,7 +16,8 @@ typedef double iml_chunk(void *context, size_t first, size_t count);
  * the same bits. After a cancel some chunks are left out, and the sum is meaningless. */
 double iml_in_chunks(struct iml_team *team, size_t n, iml_chunk *chunk, void *context);
 
-/* Σ xᵢ², of each chunk by iml_norm_squared. */
+/* Σ aᵢbᵢ and Σ xᵢ², of each chunk by iml_dot. */
+double iml_dot_in_chunks(struct iml_team *team, size_t n, const iml_real *a, const iml_real *b);
 double iml_norm_squared_in_chunks(struct iml_team *team, size_t n, const iml_real *x);
 
 #endif
