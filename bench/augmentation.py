@@ -16,7 +16,7 @@ def measure(build, shape, is_quick):
     sides = [Side("imld", [os.path.join(build, "bench_augment"), *words]),
              Side("Pillow", ["/usr/bin/python3", "-B", os.path.join(HERE, "pillow_peer.py"), *words])]
     try:
-        contest.take_turns(sides, QUANTITIES, 2 if is_quick else 6, 0.1 if is_quick else 0.4, 60)
+        contest.take_turns([(sides, QUANTITIES, 0.1 if is_quick else 0.4)], 2 if is_quick else 6, 60)
         medians = {side.name: {name: contest.median(side, name) for name in QUANTITIES}
                    for side in sides}
     finally:

@@ -59,7 +59,7 @@ class Stage:
     """One kind of quantities of one net: imld with 1 and 2 threads beside each peer."""
 
     def __init__(self, build, net, rows, batch, mode, folder, is_quick):
-        self.mode, self.samples, self.is_quick = mode, {}, is_quick
+        self.mode, self.meetings, self.is_quick = mode, {}, is_quick
         problem = os.path.join(folder, mode)
         self.engines = {threads: Side(f"imld, {threads} threads",
                                       [os.path.join(build, "bench_images"), net, str(batch),
@@ -86,7 +86,9 @@ class Stage:
                     for side in (*self.engines.values(), peer):
                         if side is not peer or quantity in PEERS[self.mode]:
                             side.turn(quantity, repetitions)
-            self.samples[name] = (peer.threads, peer.samples)
+            own = {threads: {quantity: side.turns.pop(quantity) for quantity in OWN[self.mode]}
+                   for threads, side in self.engines.items()}
+            self.meetings[name] = (peer, own)
         finally:
             peer.close()
 
@@ -100,22 +102,38 @@ class Stage:
             if abs(note[key] - own) > 1e-2 * abs(own):
                 raise Failure(f"{key}: imld {own}, {name} {note[key]}")
 
-    def own(self, threads, quantity):
-        return contest.median(self.engines[threads], quantity)
+    def own(self, threads, quantity, rule=None):
+        """Of all meetings, by the rule for that many threads; None: for its own."""
+        return contest.Median([sample for _, own in self.meetings.values()
+                               for turn in own[threads][quantity] for sample in turn], rule or threads)
 
     def best_peer(self, threads, quantity):
-        """(setting, median) of the fastest peer of up to that many threads; by the rule for that many,
-        since processor time on one side and waiting on the other would be no ratio."""
-        found = [(name, contest.Median(samples[quantity], threads))
-                 for name, (most, samples) in self.samples.items() if most <= threads]
-        return min(found, key=lambda pair: pair[1].seconds)
+        """(ratio, setting, median) of the peer of up to that many threads that is fastest beside imld's
+        turns of its own meeting: the machine's speed drifts from one meeting to the next. By the rule for
+        that many threads, since processor time on one side and waiting on the other would be no ratio."""
+        found = []
+        for name, (peer, own) in self.meetings.items():
+            if peer.threads <= threads:
+                theirs = contest.Median(peer.samples(quantity), threads)
+                ours = contest.Median([sample for turn in own[threads][quantity] for sample in turn],
+                                      threads)
+                found.append((theirs.seconds / ours.seconds, name, theirs))
+        return min(found, key=lambda row: row[0])
 
     def versus(self, threads, quantity):
-        return self.best_peer(threads, quantity)[1].seconds / self.own(threads, quantity).seconds
+        return self.best_peer(threads, quantity)[0]
+
+    def paired(self, above, below):
+        """Of imld's own turns, each (threads, quantity): the median over rounds of above over below."""
+        def by_round(threads, quantity):
+            return [seconds for _, own in self.meetings.values()
+                    for seconds in contest.seconds_of(own[threads][quantity])]
+        rule = max(above[0], below[0])
+        return contest.ratio(by_round(*above), by_round(*below),
+                             self.own(*above, rule).seconds / self.own(*below, rule).seconds)
 
     def speedup(self, quantity):
-        one = contest.Median(self.engines[1].samples[quantity], 2)
-        return one.seconds / self.own(2, quantity).seconds
+        return self.paired((1, quantity), (2, quantity))
 
 
 def measure_errors(build, net, batch, folder):
@@ -133,12 +151,9 @@ def result(net, batch, threads, stages, found):
         "product_vs_torch": gradient.versus(threads, "product"),
         "neumann3_vs_torch": gradient.versus(threads, "neumann3"),
         "fixmatch_step_vs_torch": fixmatch.versus(threads, "fixmatch_step"),
-        "product_in_gradients": gradient.own(threads, "product").seconds /
-                                gradient.own(threads, "gradient").seconds,
-        "neumann3_in_gradients": gradient.own(threads, "neumann3").seconds /
-                                 gradient.own(threads, "gradient").seconds,
-        "gradient_vs_convolutions": gradient.own(threads, "gradient").seconds /
-                                    gradient.own(threads, "convolutions").seconds,
+        "product_in_gradients": gradient.paired((threads, "product"), (threads, "gradient")),
+        "neumann3_in_gradients": gradient.paired((threads, "neumann3"), (threads, "gradient")),
+        "gradient_vs_convolutions": gradient.paired((threads, "gradient"), (threads, "convolutions")),
         "speedup_over_one_thread": gradient.speedup("gradient") if threads > 1 else 1.0,
         "neumann3_speedup": gradient.speedup("neumann3") if threads > 1 else 1.0,
         "memory_vs_torch": note["working_bytes"] / memory["neumann3"],
@@ -154,7 +169,7 @@ def result(net, batch, threads, stages, found):
         **{name: found["views"][name]
            for name in ("augmented_images_per_second", "augmentation_vs_pillow")},
         "imld": {quantity: stage.own(threads, quantity).as_json() for stage, quantity in every},
-        "torch": {quantity: {**best[1].as_json(), "setting": best[0]}
+        "torch": {quantity: {**best[2].as_json(), "setting": best[1]}
                   for stage, quantity in every if quantity in PEERS[stage.mode]
                   for best in (stage.best_peer(threads, quantity),)},
         "memory_bytes": {"planned": note["working_bytes"],

@@ -1,5 +1,6 @@
 """What `bench/run hypergradient` compares: imld's engine, the same GEMMs alone, and PyTorch."""
 import json
+import math
 import os
 import subprocess
 import sys
@@ -40,9 +41,9 @@ class Effort:
     """How long a run may take."""
 
     def __init__(self, is_quick):
-        self.rounds = 2 if is_quick else 4
-        self.turn_seconds = 0.05 if is_quick else 0.3
-        self.most_seconds = 20 if is_quick else 150
+        self.rounds = 2 if is_quick else 10
+        self.turn_seconds = 0.05 if is_quick else 0.25
+        self.most_seconds = 25 if is_quick else 200
         self.window_milliseconds = 500 if is_quick else 1500
         self.windows = 1 if is_quick else 2
 
@@ -89,17 +90,34 @@ def check_peer(side, own_note):
     return note
 
 
-def floor_seconds(sides, layers):
-    """Sum over a quantity's GEMMs of the best library's median."""
-    def best(gemm):
-        return min(contest.median(side, gemm).seconds for side in sides)
-
+def summed(layers, seconds_of):
+    """{quantity: the sum over its GEMMs}, of seconds_of(GEMM)."""
     sums = {}
     for name, (later, first) in GEMM_COUNTS.items():
-        sums[name] = sum(count * best(f"{gemm}{layer}") for layer in range(layers)
+        sums[name] = sum(count * seconds_of(f"{gemm}{layer}") for layer in range(layers)
                          for gemm, count in (later if layer else first).items())
     return {name: sum(count * sums[part] for part, count in parts.items())
             for name, parts in PARTS.items()}
+
+
+class Floor:
+    """A quantity's GEMMs alone, each by the library whose median is the least."""
+
+    def __init__(self, sides, layers):
+        def best(gemm):
+            return min((contest.median(side, gemm).seconds, i) for i, side in enumerate(sides))
+
+        def in_round(number):
+            def seconds_of(gemm):
+                found = contest.by_round(sides[best(gemm)[1]], gemm)[number]
+                return math.nan if found is None else found
+            return seconds_of
+
+        rounds = min(len(turns) for side in sides for turns in side.turns.values())
+        self.seconds = summed(layers, lambda gemm: best(gemm)[0])
+        every = [summed(layers, in_round(number)) for number in range(rounds)]
+        self.rounds = {name: [None if math.isnan(sums[name]) else sums[name] for sums in every]
+                       for name in PARTS}
 
 
 def measure_memory(net, batch, problem):
@@ -150,11 +168,11 @@ class Contest:
                 [side for sides in self.floors.values() for side in sides])
 
     def run(self, effort):
-        contest.take_turns(list(self.engines.values()) + list(self.peers.values()), QUANTITIES,
-                           effort.rounds, effort.turn_seconds, effort.most_seconds)
+        both = list(self.engines.values()) + list(self.peers.values())
+        parts = [(both, QUANTITIES, effort.turn_seconds)]
         for sides in self.floors.values():
-            contest.take_turns(sides, sides[0].ask("names").split(), effort.rounds,
-                               effort.turn_seconds / 4, effort.most_seconds / 4)
+            parts.append((sides, sides[0].ask("names").split(), effort.turn_seconds / 4))
+        contest.take_turns(parts, effort.rounds, effort.most_seconds)
 
     def best_peer(self, quantity, threads):
         """(setting, median) of the fastest setting of up to that many threads."""
@@ -166,34 +184,47 @@ class Contest:
             side.close()
 
     def result(self, threads, memory, effort):
-        own = {name: contest.median(self.engines[threads], name) for name in QUANTITIES}
+        engine_side = self.engines[threads]
+        own = {name: contest.median(engine_side, name) for name in QUANTITIES}
+        rounds = {name: contest.by_round(engine_side, name) for name in QUANTITIES}
         one = contest.median(self.engines[1], "neumann3")
-        floor = floor_seconds(self.floors[threads], self.layers)
+        floor = Floor(self.floors[threads], self.layers)
         peers = {name: self.best_peer(name, threads) for name in QUANTITIES}
-        versus = {name: peers[name][1].seconds / own[name].seconds for name in QUANTITIES}
+        versus = {name: contest.ratio(contest.by_round(self.peers[peers[name][0]], name), rounds[name],
+                                      peers[name][1].seconds / own[name].seconds)
+                  for name in QUANTITIES}
+        over = {name: contest.ratio(rounds[name], floor.rounds[name],
+                                    own[name].seconds / floor.seconds[name]) for name in QUANTITIES}
         jobs = {"imld": measure_jobs(lambda: engine(self.build, self.net, self.batch, threads,
                                                     self.problem + ".2"), max(JOBS), effort),
                 "torch": measure_jobs(lambda: peer(self.net, self.batch,
                                                    SETTINGS[threads][peers["neumann3"][0]],
                                                    self.problem), max(JOBS), effort)}
+
+        def in_gradients(name):
+            return contest.ratio(rounds[name], rounds["gradient"],
+                                 own[name].seconds / own["gradient"].seconds)
+
         working = self.notes[threads]["working_bytes"]
         ratios = {
             "gradient_vs_torch": versus["gradient"],
             "linearize_vs_torch": versus["linearize"],
             "product_vs_torch": versus["product"],
-            "gradient_vs_gemms": own["gradient"].seconds / floor["gradient"],
-            "linearize_vs_gemms": own["linearize"].seconds / floor["linearize"],
-            "product_vs_gemms": own["product"].seconds / floor["product"],
-            "product_in_gradients": own["product"].seconds / own["gradient"].seconds,
-            "neumann3_vs_gemms": own["neumann3"].seconds / floor["neumann3"],
-            "neumann3_in_gradients": own["neumann3"].seconds / own["gradient"].seconds,
+            "gradient_vs_gemms": over["gradient"],
+            "linearize_vs_gemms": over["linearize"],
+            "product_vs_gemms": over["product"],
+            "product_in_gradients": in_gradients("product"),
+            "neumann3_vs_gemms": over["neumann3"],
+            "neumann3_in_gradients": in_gradients("neumann3"),
             "neumann3_vs_torch": versus["neumann3"],
-            "cg3_vs_gemms": own["cg3"].seconds / floor["cg3"],
+            "cg3_vs_gemms": over["cg3"],
             "cg3_vs_torch": versus["cg3"],
-            "meta_update_vs_gemms": own["meta_update"].seconds / floor["meta_update"],
+            "meta_update_vs_gemms": over["meta_update"],
             "meta_update_vs_torch": versus["meta_update"],
             "memory_vs_torch": working / memory["first_bytes"],
-            "speedup_over_one_thread": one.seconds / own["neumann3"].seconds,
+            "speedup_over_one_thread": contest.ratio(contest.by_round(self.engines[1], "neumann3"),
+                                                     rounds["neumann3"],
+                                                     one.seconds / own["neumann3"].seconds),
             "jobs_side_by_side": {n: jobs["imld"][n] / jobs["torch"][n] for n in jobs["imld"]},
         }
         return {
@@ -203,7 +234,7 @@ class Contest:
             "imld": {name: own[name].as_json() for name in QUANTITIES},
             "torch": {name: {**peers[name][1].as_json(), "setting": peers[name][0]}
                       for name in QUANTITIES},
-            "gemms_milliseconds": {name: rounded(1e3 * floor[name]) for name in QUANTITIES},
+            "gemms_milliseconds": {name: rounded(1e3 * floor.seconds[name]) for name in QUANTITIES},
             "memory_bytes": {"imld_planned": working,
                              "imld_grown": self.notes[threads]["grown_bytes"],
                              "torch_grown": memory["first_bytes"],
