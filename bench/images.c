@@ -176,8 +176,10 @@ static void run_convolutions(void *context, size_t argument)
 }
 
 /* FIXMATCH 1.3: labels of the weak rows and of their strong twins, and the twins' weights. */
-static void choose(void *context, size_t rows, const iml_real *logits)
+static void choose(void *context, const struct iml_evaluator *evaluator, size_t rows,
+                   const iml_real *logits)
 {
+    (void)evaluator;
     struct bench *self = context;
     const size_t labeled = rows / ROWS_A_LABEL, unlabeled = labeled * RATIO;
     for (size_t i = 0; i < unlabeled; i++) {
