@@ -51,8 +51,8 @@ static double start_chunk(void *context, size_t first, size_t count)
 }
 
 /* A few elements of r = sv − H_δq = sv − Aq − (d + δ)∘q, in place of Aq, and q ← q + M⁻¹r. false: q
- * is not finite. One loop, since q, v and d come from the third cache (docs/results/speed.md has what
- * loops of one operation each cost). */
+ * is not finite. One loop, since q, v and d come from the third cache (docs/results/speed.md has
+ * what loops of one operation each cost). */
 IML_CLONES static bool add_residual(const struct series *s, size_t first, size_t count,
                                     iml_real *restrict r)
 {
