@@ -18,6 +18,7 @@ ROWS_A_LABEL = 15  # μ = 7
 QUANTITIES = ("gradient", "product", "neumann3")
 OWN = {"gradient": QUANTITIES + ("convolutions",), "fixmatch": ("fixmatch_step",)}
 PEERS = {"gradient": QUANTITIES, "fixmatch": ("fixmatch_step",)}
+ROUNDS = 4  # of those peers that were the fastest at something in a first meeting of one round
 VIEWS = {"cnn_small": (1, 28, 28), "wrn-28-2": (3, 32, 32)}
 
 # Threads of PyTorch's own pool and of its BLAS, wait policy; each as it comes and with malloc's
@@ -56,10 +57,12 @@ def ask_peer(net, rows, problem, *words):
 
 
 class Stage:
-    """One kind of quantities of one net: imld with 1 and 2 threads beside each peer."""
+    """One kind of quantities of one net: imld with 1 and 2 threads beside each peer. A first meeting with
+    each finds the fastest; those meet again, and only these turns count: the best of many noisy ratios
+    would be a chance find."""
 
     def __init__(self, build, net, rows, batch, mode, folder, is_quick):
-        self.mode, self.meetings, self.is_quick = mode, {}, is_quick
+        self.mode, self.meetings = mode, {}
         problem = os.path.join(folder, mode)
         self.engines = {threads: Side(f"imld, {threads} threads",
                                       [os.path.join(build, "bench_images"), net, str(batch),
@@ -67,20 +70,26 @@ class Stage:
                         for threads in (1, 2)}
         try:
             self.notes = {threads: side.note() for threads, side in self.engines.items()}
-            for name, threads, setting, is_raised in peers_of(is_quick):
-                self.meet(name, Side(f"PyTorch {name}",
-                                     peer_command(net, rows, setting[0], f"{problem}.1"),
-                                     peer_environment(setting, is_raised), threads=threads))
+            peers = {name: (f"PyTorch {name}", peer_command(net, rows, setting[0], f"{problem}.1"),
+                            peer_environment(setting, is_raised), threads)
+                     for name, threads, setting, is_raised in peers_of(is_quick)}
+            for name, words in peers.items():
+                self.meet(name, Side(*words), 1)
+            if not is_quick:
+                finalists = self.fastest()
+                self.meetings = {}
+                for name in finalists:
+                    self.meet(name, Side(*peers[name]), ROUNDS)
         finally:
             for side in self.engines.values():
                 side.close()
 
-    def meet(self, name, peer):
+    def meet(self, name, peer, rounds):
         """Turns of imld's processes and one peer."""
         try:
             if self.mode == "gradient":
                 self.check(peer.note(), peer.name)
-            for _ in range(1 if self.is_quick else 2):
+            for _ in range(rounds):
                 for quantity in OWN[self.mode]:
                     repetitions = 1 if quantity in ("neumann3", "fixmatch_step") else 2
                     for side in (*self.engines.values(), peer):
@@ -117,8 +126,16 @@ class Stage:
                 theirs = contest.Median(peer.samples(quantity), threads)
                 ours = contest.Median([sample for turn in own[threads][quantity] for sample in turn],
                                       threads)
-                found.append((theirs.seconds / ours.seconds, name, theirs))
+                ratio = contest.ratio(contest.by_round(peer, quantity),
+                                      contest.seconds_of(own[threads][quantity]),
+                                      theirs.seconds / ours.seconds)
+                found.append((ratio, name, theirs))
         return min(found, key=lambda row: row[0])
+
+    def fastest(self):
+        """The names of the peers that are the best at something."""
+        return sorted({self.best_peer(threads, quantity)[1]
+                       for threads in (1, 2) for quantity in PEERS[self.mode]})
 
     def versus(self, threads, quantity):
         return self.best_peer(threads, quantity)[0]

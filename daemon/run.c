@@ -67,7 +67,7 @@ static enum iml_code put_notes(struct imld_run *run, int64_t step, struct iml_er
         imld_text_json_string(&text, notes[i].mend);
         imld_text_add(&text, "}");
         char *data = imld_text_take(&text);
-        code = sink->event(sink, notes[i].kind, data, error);
+        code = sink->event(sink, iml_note_kind_name(notes[i].kind), data, error);
         free(data);
     }
     return code;

@@ -33,6 +33,7 @@ const struct imld_event_kind imld_event_kinds[] = {
     {"storage_fault",   "A write failed; the run waits. Data: what, where."},
     {"storage_works",   "Writing works again; the run goes on."},
     {"estimate_failed", "The first estimate of H⁻¹v that failed (MATH §5.6). Data: step, what, mend."},
+    {"small_weights",   "A batch's mean weight was too small to divide by, so w = 1 was taken (FIXMATCH 6.1). Data: step, what, mend."},
     {"rule_fired",      "A stop rule fired. Data: rule, numbers."},
     {"warning",         "Something a reader of the results should know. Data: what; of a gate that skipped many updates in a row also step, mend."},
     {"started",         "The daemon started; an event of the server."},

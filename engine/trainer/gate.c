@@ -26,7 +26,16 @@ static bool promises_positive(const struct iml_meta_options *meta)
            meta->solver.kind == iml_solver_kind_find("cg");
 }
 
-struct iml_note *iml_run_add_note(struct iml_trainer *self, const char *kind, const char *mend)
+const char *iml_note_kind_name(enum iml_note_kind kind)
+{
+    static const char *const names[] = {[IML_NOTE_WARNING] = "warning",
+                                        [IML_NOTE_ESTIMATE_FAILED] = "estimate_failed",
+                                        [IML_NOTE_SMALL_WEIGHTS] = "small_weights"};
+    return names[kind];
+}
+
+struct iml_note *iml_run_add_note(struct iml_trainer *self, enum iml_note_kind kind,
+                                  const char *mend)
 {
     assert(self->note_count < IML_NOTES_MAX);
     struct iml_note *note = &self->notes[self->note_count++];
@@ -55,7 +64,7 @@ static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict 
     const unsigned long long update = self->state->update + 1;
     if (verdict->is_first) {
         struct iml_note *note =
-            iml_run_add_note(self, "estimate_failed",
+            iml_run_add_note(self, IML_NOTE_ESTIMATE_FAILED,
                              "the rows meta/failed and meta/skipped tell of each later "
                              "failure; this event comes once, without a gate once in "
                              "each attempt");
@@ -68,7 +77,7 @@ static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict 
     }
     if (verdict->is_stalled) {
         struct iml_note *note = iml_run_add_note(
-            self, "warning",
+            self, IML_NOTE_WARNING,
             "what failed may fail for ever, since a skipped update changes nothing: take "
             "meta.solver.precondition \"l2\" or step_size \"auto\", the solver \"auto\", or "
             "bound the coefficients by meta.knowledge.clamp");

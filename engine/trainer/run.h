@@ -241,8 +241,9 @@ void iml_recipe_tell(struct iml_trainer *self, struct iml_rows *rows);
 bool iml_run_has_gate(const struct iml_trainer *self);
 struct iml_gate_verdict iml_run_judge(struct iml_trainer *self, struct iml_gate_facts *facts);
 
-/* gate.c: a note of the step at hand, whose `what` the caller fills; kind and mend: literals. */
-struct iml_note *iml_run_add_note(struct iml_trainer *self, const char *kind, const char *mend);
+/* gate.c: a note of the step at hand, whose `what` the caller fills; mend: a literal. */
+struct iml_note *iml_run_add_note(struct iml_trainer *self, enum iml_note_kind kind,
+                                  const char *mend);
 
 /* update.c: v = ∇θ L_V on the validation batch of that pass, no weights, no regularizer; the loss
  * there. */

@@ -169,7 +169,7 @@ static void tell_small_mean(struct iml_trainer *self, const char *when, uint64_t
                             double mean)
 {
     struct iml_note *note = iml_run_add_note(
-        self, "small_weights",
+        self, IML_NOTE_SMALL_WEIGHTS,
         "C has turned the whole pool down: take a smaller meta.optimizer.learning_rate, "
         "confidence.decay above 0, or the stop rule collapsed_weights");
     (void)snprintf(note->what, sizeof note->what,
@@ -188,8 +188,9 @@ void iml_weigh_after_solve(struct iml_trainer *self)
 static void tell_no_update(struct iml_trainer *self)
 {
     const struct iml_inner_options *inner = &self->options.inner;
-    struct iml_note *note = iml_run_add_note(
-        self, "warning", "take a smaller inner.warmup.steps, or confidence.weights \"ones\"");
+    struct iml_note *note =
+        iml_run_add_note(self, IML_NOTE_WARNING,
+                         "take a smaller inner.warmup.steps, or confidence.weights \"ones\"");
     (void)snprintf(note->what, sizeof note->what,
                    "the warm-up of %zu steps leaves no update in %zu: all weights stay as they are",
                    inner->warmup_steps, inner->steps);

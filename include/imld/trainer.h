@@ -222,8 +222,15 @@ struct iml_rows {
 /* What a step has to say in words: an event of the job. */
 #define IML_NOTES_MAX 4
 #define IML_NOTE_TEXT_MAX 160
+enum iml_note_kind {
+    IML_NOTE_WARNING,
+    IML_NOTE_ESTIMATE_FAILED, /* MATH §5.6 */
+    IML_NOTE_SMALL_WEIGHTS,   /* FIXMATCH 6.1: a mean below 1e-3 */
+    IML_NOTE_KINDS,
+};
+const char *iml_note_kind_name(enum iml_note_kind kind); /* "warning", …: the event's kind */
 struct iml_note {
-    const char *kind;             /* "estimate_failed", "warning", …: a string literal */
+    enum iml_note_kind kind;
     char what[IML_NOTE_TEXT_MAX]; /* the fact with its numbers */
     const char *mend;             /* what to do about it; a string literal */
 };

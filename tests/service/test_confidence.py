@@ -171,6 +171,18 @@ class ConfidenceTest(Case):
             self.assertEqual((answer["rule"], answer["step"]), (rule["rule"], job["progress"]["step"]))
             self.assertEqual(set(answer["numbers"]), numbers)
 
+    def test_a_pool_that_is_turned_down_is_told_and_the_job_goes_on(self):
+        client = self.daemon(data_roots=[self.data()]).client()
+        spec = confidence({"form": "shared", "hidden": [8], "output": "linear", "normalize": "batch_mean"},
+                          meta={"optimizer": {"kind": "adam", "learning_rate": 3}},
+                          inner={"warmup": {"steps": 2}, "steps_per_update": 2})
+        id = client.create(spec)
+        client.wait_state(id, "completed")
+        told = [event["data"] for event in client.events(id) if event["kind"] == "small_weights"]
+        self.assertTrue(told, "no update in 19 took the mean below 0.001")
+        self.assertIn("w = 1 was taken", told[0]["what"])
+        self.assertIn("confidence.decay", told[0]["mend"])
+
     def test_refusals(self):
         client = self.daemon(data_roots=[self.data()]).client()
         shared = {"form": "shared", "hidden": [8]}

@@ -120,8 +120,8 @@ static void test_the_first_failure_and_a_locked_gate_are_told_once(void **state)
         const struct iml_note *note = iml_trainer_notes(trainer, &notes);
         const uint64_t update = iml_trainer_progress(trainer).update;
         for (size_t i = 0; i < notes; i++) {
-            const bool is_warning = strcmp(note[i].kind, "warning") == 0;
-            if (!is_warning) assert_string_equal(note[i].kind, "estimate_failed");
+            const bool is_warning = note[i].kind == IML_NOTE_WARNING;
+            if (!is_warning) assert_int_equal(note[i].kind, IML_NOTE_ESTIMATE_FAILED);
             assert_int_equal(update, is_warning ? 3 : 1);
             assert_non_null(strstr(note[i].what, is_warning ? "3 updates in a row" : "residual"));
             failures += !is_warning;
