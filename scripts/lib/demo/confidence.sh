@@ -11,7 +11,8 @@ submit() {
         .seed = $seed | .name = "seed \($seed), \($form)" |
         if $quick == 1 then
             .data.validation = 60 | .data.test = 120 | .data.unlabeled = 240 | .inner.batch = 4 | .inner.steps = 12 |
-            .inner.warmup.steps = 4 | .inner.steps_per_update = 4 | .evaluation.every_steps = 6 else . end |
+            .inner.warmup.steps = 4 | .inner.steps_per_update = 4 | .evaluation.every_steps = 6 |
+            .meta.curvature.batch = 36 else . end |
         if $form == "fixmatch" then
             .algorithm = "fixmatch" | del(.confidence, .meta, .inner.warmup, .inner.steps_per_update) else . end' \
         scripts/lib/demo/confidence-job.json | post
