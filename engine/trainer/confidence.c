@@ -33,7 +33,10 @@ static enum iml_code step(struct iml_trainer *self, struct iml_rows *rows, struc
     if (was_warm && !is_frozen(self)) state->steps_left--;
     iml_weigh_after_step(self);
     iml_run_after_step(self);
-    if (!was_warm && is_warm(self)) state->is_evaluation_due = 1;
+    if (!was_warm && is_warm(self)) {
+        state->is_evaluation_due = 1;
+        iml_recipe_look(self);
+    }
     return IML_OK;
 }
 

@@ -54,6 +54,30 @@ static double number_of(enum iml_failure failure, const struct iml_gate_facts *f
     return numbers[failure];
 }
 
+/* A weight has no coefficient e^λ that grows without bound, and no clamp. */
+static const char *mend_stalled(const struct iml_trainer *self)
+{
+    if (self->options.meta.knowledge.kind->weighs)
+        return "what failed may fail for ever, since a skipped update changes nothing: take "
+               "meta.solver.step_size \"auto\", the solver \"auto\", a larger "
+               "meta.curvature.batch, or wider bounds in meta.gate";
+    return "what failed may fail for ever, since a skipped update changes nothing: take "
+           "meta.solver.precondition \"l2\" or step_size \"auto\", the solver \"auto\", or "
+           "bound the coefficients by meta.knowledge.clamp";
+}
+
+/* What is to be done about the first failure. */
+static const char *mend_failed(enum iml_failure failure)
+{
+    if (failure == IML_FAILURE_NOT_FINITE)
+        return "a series diverged, or the matrix of solver exact is singular: take "
+               "meta.solver.step_size \"auto\", or meta.solver.damping above 0; the rows "
+               "meta/failed and meta/skipped tell of each later failure; this event comes once, "
+               "without a gate once in each attempt";
+    return "the rows meta/failed and meta/skipped tell of each later failure; this event comes "
+           "once, without a gate once in each attempt";
+}
+
 /* The first failure of a run, and the skip after which λ may be locked. */
 static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict *verdict,
                         const struct iml_gate_facts *facts)
@@ -64,10 +88,7 @@ static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict 
     const unsigned long long update = self->state->update + 1;
     if (verdict->is_first) {
         struct iml_note *note =
-            iml_run_add_note(self, IML_NOTE_ESTIMATE_FAILED,
-                             "the rows meta/failed and meta/skipped tell of each later "
-                             "failure; this event comes once, without a gate once in "
-                             "each attempt");
+            iml_run_add_note(self, IML_NOTE_ESTIMATE_FAILED, mend_failed(verdict->failure));
         char number[32] = "";
         const double value = number_of(verdict->failure, facts);
         if (!isnan(value)) (void)snprintf(number, sizeof number, " (%g)", value);
@@ -76,11 +97,7 @@ static void tell_events(struct iml_trainer *self, const struct iml_gate_verdict 
                        iml_failure_name(verdict->failure), number, actions[verdict->action]);
     }
     if (verdict->is_stalled) {
-        struct iml_note *note = iml_run_add_note(
-            self, IML_NOTE_WARNING,
-            "what failed may fail for ever, since a skipped update changes nothing: take "
-            "meta.solver.precondition \"l2\" or step_size \"auto\", the solver \"auto\", or "
-            "bound the coefficients by meta.knowledge.clamp");
+        struct iml_note *note = iml_run_add_note(self, IML_NOTE_WARNING, mend_stalled(self));
         (void)snprintf(
             note->what, sizeof note->what,
             "%llu updates in a row were skipped, the last one update %llu: λ stands still",

@@ -229,6 +229,52 @@ static void test_a_run_without_an_update_says_so(void **state)
     }
 }
 
+/* The evaluation at the end of the warm-up, which is no multiple of evaluation.every_steps, has the
+ * norm of its own last step's gradient: that of the same run with a look at each step. */
+static void test_the_gradient_norm_where_the_warm_up_ends(void **state)
+{
+    struct iml_trainer_options options = case_confidence(*state);
+    double norms[2];
+    options.evaluation_every = 3;
+    for (size_t i = 0; i < 2; i++) {
+        struct iml_trainer *trainer = case_open(&options, NULL);
+        struct case_log *log = new_log();
+        while (trainer->state->step < 4 || trainer->state->is_evaluation_due)
+            assert_true(case_act(trainer, log));
+        norms[i] = case_last(log, "inner/gradient_norm");
+        free(log);
+        iml_trainer_close(trainer);
+        options.evaluation_every = 1;
+    }
+    assert_true(norms[0] > 0);
+    assert_true(norms[0] == norms[1]);
+}
+
+/* --- a gate --- */
+
+/* Weights know no clamp, and no diagonal to precondition by. */
+static void test_a_locked_gate_names_fields_of_this_algorithm(void **state)
+{
+    struct iml_trainer_options options = case_confidence(*state);
+    size_t told = 0, count = 0;
+    options.meta.residual_below = (struct iml_bound){.is_asked = true, .value = 1e-30};
+    options.meta.on_failure = IML_ON_FAILURE_SKIP;
+    options.meta.stalled_after = 1;
+    struct iml_trainer *trainer = case_open(&options, NULL);
+    while (!trainer->methods->is_finished(trainer)) {
+        step(trainer);
+        const struct iml_note *notes = iml_trainer_notes(trainer, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (notes[i].kind != IML_NOTE_WARNING) continue;
+            assert_non_null(strstr(notes[i].mend, "meta.curvature.batch"));
+            assert_null(strstr(notes[i].mend, "clamp"));
+            told++;
+        }
+    }
+    assert_int_equal(told, 1);
+    iml_trainer_close(trainer);
+}
+
 /* --- C of images --- */
 
 static void test_a_deep_net_weighs_images(void **state)
@@ -300,6 +346,8 @@ int main(void)
         cmocka_unit_test(test_a_restart_with_frozen_weights),
         cmocka_unit_test(test_the_rate_falls_to_zero_over_the_updates),
         cmocka_unit_test(test_a_run_without_an_update_says_so),
+        cmocka_unit_test(test_the_gradient_norm_where_the_warm_up_ends),
+        cmocka_unit_test(test_a_locked_gate_names_fields_of_this_algorithm),
         cmocka_unit_test(test_a_deep_net_weighs_images),
         cmocka_unit_test(test_a_mean_that_is_too_small_is_told),
         cmocka_unit_test(test_what_frozen_weights_do_not_go_with),
