@@ -156,7 +156,8 @@ static struct imld_answer answer_absent(struct imld_reader *reader, int64_t job,
                                    id, name, step, newest.step, id);
     return imld_answer_problem(404,
                                "job %s has no artifact %s; GET /v1/jobs/%s/artifacts lists those "
-                               "it has: of its `diagnostics`, or the report of verify and compare",
+                               "it has: of its `diagnostics`, a confidence job's pictures of its "
+                               "weights, or the report of verify and compare",
                                id, name, id);
 }
 

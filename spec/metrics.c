@@ -157,7 +157,7 @@ const struct imld_metric imld_metrics[] = {
     {"test/accuracy", "1", HIGHER, true, true, IMLD_TRAINING,
      "Share of the test images that are classified rightly (DESIGN §4)."},
     {"test/accuracy_median20", "1", HIGHER, true, true, IMLD_FEW_LABELS,
-     "At the end: median of test/accuracy at the last 20 evaluations (FIXMATCH 1.13)."},
+     "Median of test/accuracy at the last 20 evaluations, or of those so far; the one to report is at the end (FIXMATCH 1.13)."},
     {"test/accuracy_raw", "1", HIGHER, true, true, IMLD_FEW_LABELS,
      "test/accuracy of θ itself, where that is of its moving average (FIXMATCH 1.10)."},
     {"test/loss", "nats", LOWER, true, true, IMLD_TRAINING,

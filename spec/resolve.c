@@ -60,22 +60,26 @@ static json_t *check_given(struct resolver *resolver, const struct imld_field *f
     return result;
 }
 
-/* "cg, neumann in /meta/solver/kind": what the versions of the field need beside them. */
+/* "cg|neumann in /meta/solver/kind", or several such: what the versions of the field need beside
+ * them. Versions with one condition's key stand together in the table. */
 static void refuse_condition(const struct resolver *resolver, const struct imld_level *level,
                              const struct imld_group *group, const char *pointer)
 {
     struct imld_text words = {0};
-    char path[IMLD_POINTER_BYTES], key[64] = "";
+    char path[IMLD_POINTER_BYTES] = "", key[64] = "";
     for (size_t i = group->first; i < group->end; i++) {
         const struct imld_field *const field = &imld_fields[i];
         if (strcmp(field->path, group->path) != 0 || !(field->algorithms & resolver->algorithms))
             continue;
         const size_t length = strcspn(field->when, "=");
         assert(length < sizeof key && field->when[length] == '=');
-        memcpy(key, field->when, length);
-        imld_text_printf(&words, "%s%s", words.length > 0 ? "|" : "", field->when + length + 1);
+        const bool is_same = strncmp(key, field->when, length) == 0 && key[length] == '\0';
+        if (words.length > 0 && is_same) imld_text_add(&words, "|");
+        if (words.length > 0 && !is_same) imld_text_printf(&words, " in %s, or ", path);
+        (void)snprintf(key, sizeof key, "%.*s", (int)length, field->when);
+        imld_pointer_join(path, level->pointer, key);
+        imld_text_add(&words, field->when + length + 1);
     }
-    imld_pointer_join(path, level->pointer, key);
     imld_problems_add(resolver->problems, pointer, "not used here; it needs %s in %s",
                       words.bytes ? words.bytes : "another value", path);
     imld_text_clear(&words);

@@ -65,6 +65,7 @@ static const struct bad table[] = {
     {"{\"algorithm\":\"fixmatch\",\"data\":{\"set\":\"tiny\",\"train_on_validation\":true},\"checkpoint\":{\"best\":\"validation/loss\"},\"early_stopping\":[{\"rule\":\"patience\"}]}", "/checkpoint/best /early_stopping/0/metric", "no image is left"},
     {FEW("\"unlabeled_extra\":{\"count\":5}"), "/data/unlabeled_extra/set", "required"},
     {FEW("\"unlabeled_extra\":{\"set\":\"tiny\",\"count\":5,\"share\":0.5}"), "/data/unlabeled_extra/share", "not used where count is given"},
+    {"{\"algorithm\":\"confidence\",\"data\":{\"set\":\"tiny\"},\"confidence\":{\"hidden\":[3]}}", "/confidence/hidden", "it needs shared in /confidence/form, or features|probabilities in /confidence/input"},
     {"{\"algorithm\":\"fixmatch\",\"data\":{\"set\":\"synthetic\"}}", "/data/set", "views of images"},
     {"{\"algorithm\":\"supervised\",\"data\":{\"set\":\"tiny\",\"labels\":4,\"train\":9}}", "/data/train", "not used by algorithm supervised with data.labels"},
     {SUP("\"inner\":{\"ema\":{}}"), "/inner/ema", "it is for fixmatch"},
