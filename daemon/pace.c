@@ -19,9 +19,9 @@ void imld_paces_clear(struct imld_paces *paces)
  * them. */
 static uint64_t kind_of(const json_t *spec)
 {
-    static const char *const sections[] = {"algorithm", "data",        "model",       "inner",
-                                           "meta",      "consistency", "diagnostics", "verify",
-                                           "compare",   "evaluation",  "resources"};
+    static const char *const sections[] = {"algorithm", "data",        "model",      "inner",
+                                           "meta",      "consistency", "confidence", "diagnostics",
+                                           "verify",    "compare",     "evaluation", "resources"};
     uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         char *text = json_dumps(json_object_get(spec, sections[i]),

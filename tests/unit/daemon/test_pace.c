@@ -49,6 +49,7 @@ static void test_only_like_work_is_foretold(void **state)
         JOB ", 'verify': {'curvature': {'batch': 9}}}",
         JOB ", 'compare': {'solvers': [{'kind': 'cg'}]}}",
         JOB ", 'consistency': {'threshold': 0.9}}",
+        JOB ", 'confidence': {'form': 'shared'}}",
         JOB ", 'resources': {'threads': 2}}",
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
