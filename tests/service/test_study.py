@@ -1,6 +1,7 @@
 """test_study.py: scripts/study: expansion, what a server lacks, numbers against textbook values; then
 the script against the real daemon: same jobs when run again, failures, its own daemon and resumption."""
 import collections
+import contextlib
 import copy
 import csv
 import glob
@@ -45,6 +46,9 @@ STUDY = {
     "pairs": {"against": "identity"},
     "quick": {"base": {"/meta/updates": 2}, "axes": {"solver": ["identity"], "batch": [64]}, "seeds": [7]},
 }
+AFTER = {"name": "solver", "values": {
+    "identity": {"/meta/solver": {"kind": "identity"}},
+    "after": {"/data": None, "/model": None, "/from/job": "@identity", "/from/checkpoint": "last"}}}
 SCHEMA = {
     "metrics": [{"name": "validation/accuracy", "better": "higher"}],
     "fields": [
@@ -115,6 +119,17 @@ class ExpansionTest(unittest.TestCase):
         base = specs.merged(STUDY["base"], {"meta": {"updates": 5}})
         self.assertFalse({c.key for c in first} & {c.key for c in study(base=base).cells()})
 
+    def test_a_value_can_name_the_job_of_another_label(self):
+        cells = study(axes=[AFTER, STUDY["axes"][1]]).cells()
+        first, after = cells[:4], cells[4:]
+        self.assertEqual([c.origin for c in first], [None] * 4)
+        self.assertEqual([c.origin for c in after], [("/from/job", c.origin[1]) for c in after])
+        self.assertEqual([c.origin[1].key for c in after], [c.key for c in first], "the same batch and seed")
+        self.assertEqual([c.spec["from"]["job"] for c in after], ["@" + c.key for c in first])
+        named = after[0].naming("j0000012")
+        self.assertEqual((named.key, named.spec["from"]["job"]), (after[0].key, "j0000012"))
+        self.assertEqual(after[0].spec["from"]["job"], "@" + first[0].key)
+
     def test_the_quick_form_is_shorter_and_has_a_tag_of_its_own(self):
         cells = study(True).cells()
         self.assertEqual([(*cell.group, cell.seed) for cell in cells], [("identity", "64", 7)])
@@ -136,6 +151,8 @@ class ExpansionTest(unittest.TestCase):
                 ("is a value", {"axes": axes[:1] + [{"name": "x", "pointer": "/seed/x", "values": [1]}],
                                 "base": {"seed": 0}}),
                 ("begins with /", {"axes": axes[:1] + [{"name": "x", "pointer": "seed", "values": [1]}]}),
+                ("no 'gone' for '@gone'", {"axes": [{"name": "x", "values": {"a": {"/from/job": "@gone"}}}]}),
+                ("an origin itself", {"axes": [{"name": "x", "values": {"a": {"/from/job": "@a"}}}]}),
                 ("'gone'", {"pairs": {"against": "gone"}}),
                 ("one of result, first", {"measures": [{"metric": "train/loss", "at": "middle"}]}),
                 ("one label", {"measures": STUDY["measures"][:1] * 2})):
@@ -351,6 +368,20 @@ class ScriptTest(Case):
         self.assertEqual(process.returncode, status, output + said)
         return output, said
 
+    @contextlib.contextmanager
+    def damaged_images(self):
+        """Half of the training images' file is missing while the block runs."""
+        images = os.path.join(self.root, "shapes", sets.TRAIN_IMAGES + ".gz")
+        with open(images, "rb") as file:
+            good = file.read()
+        with open(images, "wb") as file:
+            file.write(good[: len(good) // 2])
+        try:
+            yield
+        finally:
+            with open(images, "wb") as file:
+                file.write(good)
+
     def served(self):
         """A daemon, its client, and the option that names it."""
         daemon = self.daemon(data_roots=[self.root])
@@ -392,6 +423,37 @@ class ScriptTest(Case):
         self.assertIn(f"{middle:.4g} [", line)
         low, high = (float(x) for x in line.split("|")[4].split("[")[1].rstrip(" ]").split(", "))
         self.assertAlmostEqual(high - low, 2 * half, delta=2e-3 * max(abs(low), abs(high)))
+        daemon.stop()
+
+    def test_a_job_that_names_another_waits_for_it(self):
+        daemon, client, where = self.served()
+        path, kept = self.write(axes=[AFTER]), ("--record", os.path.join(self.folder, "record"))
+        output, said = self.script(path, *where, *kept)
+        self.assertIn("4 of 4 completed", output)
+        jobs = {(row["solver"], row["seed"]): client.job(row["job"]) for row in self.table()}
+        for seed in "12":
+            self.assertEqual(jobs["after", seed]["spec"]["from"]["job"], jobs["identity", seed]["id"])
+        before = self.table()
+        for row in reversed(before):
+            client.expect(204, "DELETE", f"/v1/jobs/{row['job']}")
+        with open(os.path.join(kept[1], "runs.csv"), encoding="utf-8", newline="") as file:
+            lines = file.readlines()
+        with open(os.path.join(kept[1], "runs.csv"), "w", encoding="utf-8", newline="") as file:
+            file.writelines(lines[:3])  # the origins alone: they are no jobs of this server any more
+        self.script(path, *where, *kept)
+        strip = lambda rows: [{k: v for k, v in row.items() if k != "job"} for row in rows]
+        self.assertEqual(strip(self.table()), strip(before))
+        self.assertEqual(len(client.jobs()), 4)
+        daemon.stop()
+
+    def test_what_names_a_job_that_failed_is_not_run(self):
+        daemon, client, where = self.served()
+        path = self.write(axes=[AFTER], seeds=[1])
+        with self.damaged_images():
+            _, said = self.script(path, *where, status=1)
+        self.assertRegex(said, r"not run: solver after, seed 1: j\d+, which it goes on from, is failed")
+        self.script(path, *where, "--resume")
+        self.assertEqual([row["state"] for row in self.table()], ["completed", "completed"])
         daemon.stop()
 
     def test_rules_are_asked_of_the_recorded_curves(self):
@@ -574,18 +636,12 @@ class ScriptTest(Case):
 
     def test_failures_are_followed_and_resume_retries_them(self):
         daemon, client, where = self.served()
-        images = os.path.join(self.root, "shapes", sets.TRAIN_IMAGES + ".gz")
-        with open(images, "rb") as file:
-            good = file.read()
-        with open(images, "wb") as file:
-            file.write(good[: len(good) // 2])
         path = self.write(axes=STUDY["axes"][:1], seeds=[1])
-        _, said = self.script(path, *where, status=1)
+        with self.damaged_images():
+            _, said = self.script(path, *where, status=1)
         self.assertEqual([row["state"] for row in self.table()], ["failed", "failed"])
         first = self.table()[0]["job"]
         self.assertRegex(said, f"failed: {first}, solver identity, seed 1: .*{sets.TRAIN_IMAGES}")
-        with open(images, "wb") as file:
-            file.write(good)
         _, said = self.script(path, *where, status=1)
         self.assertIn("failed", said, "without --resume nothing is retried")
         _, said = self.script(path, *where, "--resume")

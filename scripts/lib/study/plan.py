@@ -13,6 +13,7 @@ TYPES = {"title": str, "question": str, "base": dict, "axes": list, "seeds": lis
 KINDS = {str: "a text", dict: "an object", list: "a list"}
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 KEY_TAG = "key-"  # a job's tag that says which document it was made from
+ORIGIN = "@"  # "@LABEL" in a value: the job with this label of the axis, all other labels and the seed the same
 
 
 class StudyError(Exception):
@@ -57,6 +58,11 @@ def text_of(value):
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def origin_label(value):
+    """LABEL of "@LABEL"; None of any other value."""
+    return value[len(ORIGIN):] if isinstance(value, str) and value.startswith(ORIGIN) else None
+
+
 class Axis:
     """name, and labels → {pointer: value}, in the file's order."""
 
@@ -79,6 +85,14 @@ class Axis:
             self.labels = {text_of(v): {pointer: v for pointer in pointers} for v in values}
             if len(self.labels) != len(values):
                 raise StudyError(f"axis {self.name}: a value stands twice")
+
+    def check_origins(self):
+        for values in self.labels.values():
+            for label in filter(None, map(origin_label, values.values())):
+                if label not in self.labels:
+                    raise StudyError(f"axis {self.name}: there is no {label!r} for {ORIGIN + label!r}")
+                if any(map(origin_label, self.labels[label].values())):
+                    raise StudyError(f"axis {self.name}: {ORIGIN + label!r} has an origin itself")
 
     def keep(self, labels):
         for label in labels:
@@ -119,13 +133,21 @@ class Pair:
 
 
 class Cell:
-    def __init__(self, study, labels, seed, spec):
-        self.labels, self.seed = labels, seed  # labels: {axis: label}
+    def __init__(self, study, labels, seed, spec, origin=None):
+        """labels: {axis: label}; origin: (pointer, cell) of the job that this one names there."""
+        self.labels, self.seed, self.origin = labels, seed, origin
         self.key = key_of(spec)
         where = ", ".join(f"{axis} {label}" for axis, label in labels.items())
         self.title = f"{where}, seed {seed}" if where else f"seed {seed}"
         self.spec = dict(spec, name=f"{study.tag}: {self.title}"[:200])
         self.spec["tags"] = list(spec.get("tags", [])) + [study.tag, KEY_TAG + self.key]
+
+    def naming(self, id):
+        """The cell with its origin's job in place."""
+        cell = copy.copy(self)
+        cell.spec = copy.deepcopy(self.spec)
+        put(cell.spec, self.origin[0], id)
+        return cell
 
     @property
     def group(self):
@@ -166,6 +188,8 @@ class Study:
             raise StudyError("two axes have one name")
         if quick:
             self.shorten(document.get("quick"))
+        for axis in self.axes:
+            axis.check_origins()
         self.measures = [Measure(m, places) for m in document["measures"]]
         if len({m.label for m in self.measures}) != len(self.measures):
             raise StudyError("two measures have one label: give one a label of its own")
@@ -191,15 +215,22 @@ class Study:
         """Every combination of labels with every seed, seeds innermost."""
         found = []
         for labels in itertools.product(*(axis.labels for axis in self.axes)):
-            for seed in self.seeds:
-                spec = copy.deepcopy(self.base)
-                for axis, label in zip(self.axes, labels):
-                    for pointer, value in axis.labels[label].items():
-                        put(spec, pointer, value)
-                spec["seed"] = seed
-                names = {axis.name: label for axis, label in zip(self.axes, labels)}
-                found.append(Cell(self, names, seed, spec))
+            names = {axis.name: label for axis, label in zip(self.axes, labels)}
+            found += [self.cell(names, seed) for seed in self.seeds]
         return found
+
+    def cell(self, names, seed):
+        """One combination {axis: label} with one seed. Where a value is "@LABEL" its origin's key stands in the
+        document: it is another document where the origin is."""
+        spec, origin = copy.deepcopy(self.base), None
+        for axis in self.axes:
+            for pointer, value in axis.labels[names[axis.name]].items():
+                if origin_label(value) is not None:
+                    origin = pointer, self.cell({**names, axis.name: origin_label(value)}, seed)
+                    value = ORIGIN + origin[1].key
+                put(spec, pointer, value)
+        spec["seed"] = seed
+        return Cell(self, names, seed, spec, origin)
 
 
 def load(path, places, quick=False):

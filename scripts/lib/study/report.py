@@ -6,7 +6,9 @@ from . import summary
 
 
 def plan_number(plan, name):
-    """plan/total_bytes, or plan/PART: a part of the planned memory in bytes (dry run)."""
+    """plan/total_bytes, or plan/PART: a part of the planned memory in bytes (dry run); nan without one."""
+    if plan is None:
+        return math.nan
     memory = plan["memory"]
     return memory["total_bytes"] if name == "total_bytes" else memory["parts"].get(name, math.nan)
 

@@ -1,4 +1,5 @@
-"""run.py: the cells become jobs, each once; waits for them; says what fails when it fails."""
+"""run.py: the cells become jobs, each once; waits for them; says what fails when it fails. A cell that names the
+job of another one becomes a job when that one has completed."""
 import sys
 import time
 
@@ -155,3 +156,30 @@ class Follower:
             if job["id"] in self.pending:
                 self.say(f"paused: {job['id']}, {self.titles[key]}: --resume lets it go on")
         return self.jobs
+
+
+def with_origins(cells):
+    """And the cells that they name, which a record has perhaps, but not as jobs of this server."""
+    keys = {cell.key for cell in cells}
+    origins = {cell.origin[1].key: cell.origin[1] for cell in cells if cell.origin}
+    return [cell for key, cell in origins.items() if key not in keys] + cells
+
+
+def run_all(api, cells, tag, resume, say):
+    """{key: job} of all cells when nothing is left that moves."""
+    titles = {cell.key: cell.title for cell in cells}
+
+    def carry(some):
+        return Follower(api, tag, submit_all(api, some, tag, resume, say), titles, say).wait() if some else {}
+
+    jobs = carry([cell for cell in cells if not cell.origin])
+    ready = []
+    for cell in cells:
+        if not cell.origin:
+            continue
+        job = jobs[cell.origin[1].key]
+        if job["state"] == "completed":
+            ready.append(cell.naming(job["id"]))
+        else:
+            say(f"not run: {cell.title}: {job['id']}, which it goes on from, is {job['state']}")
+    return {**jobs, **carry(ready)}
