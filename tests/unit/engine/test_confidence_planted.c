@@ -4,16 +4,15 @@
  * band on the left side. Half of the pool's images, of another set, have two different heights, on
  * a brighter ground: whoever believes the left half learns to misread the right one.
  *
- * Sizes and rates were chosen by trial. With them 7 of seeds 1 to 8 end above 0.99 and one at 0.55;
- * without batch_mean 7 above 0.9, 3 of them above 0.99, and one at 0.41; on a ground as dark as the
- * others' no setting tried passed on three seeds of three.
+ * Whether it hurts is a matter of the threshold τ, and weights follow what hurts. Plain training
+ * (weights 1, seeds 1 to 24, mean validation loss): 0.042 with the wrong half and 0.036 without at
+ * τ = 0.6, where nets believe it; 0.022 with and 0.029 without at τ = 0.95, where it helps, and
+ * where weights that see enough rows prefer it (AUROC 0.04 with 324 rows an update). So τ is 0.6.
  *
- * With what a job document leaves out of `confidence` (form shared) and `meta`, 6 of 8 end above
- * 0.9 (the others at 0.82 and 0.51); form separate, whose C sees the image, ends at 1.00 on the
- * three seeds tried. The threshold matters more than all of these: at 0.95, in as many steps, none
- * of the forms passes on three seeds. Then few images of a net as small count, what they say of the
- * validation loss is small beside its noise, and weights drift together: on which side of the
- * bright ones is chance. */
+ * There the recipe of the studies (signs of hypergradients, batch_mean, more rows and updates) ends
+ * above 0.9 on 56 of seeds 1 to 60, the others at 0.88 or more. What a job document leaves out of
+ * `confidence` and `meta` does so on 16 of 24 with form shared, and with form separate, whose C
+ * sees the image, at 1.00 on the five tried. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,6 +84,7 @@ static void write_split(const struct sets *sets, const char *set, const char *pa
     free(labels);
 }
 
+/* `confidence` and `meta` as a job document has them that leaves them out, but for form shared. */
 static struct iml_trainer_options job(const struct sets *sets, struct iml_set_facts *wrong)
 {
     struct iml_trainer_options options = case_confidence(sets);
@@ -104,12 +104,9 @@ static struct iml_trainer_options job(const struct sets *sets, struct iml_set_fa
     options.inner.optimizer.learning_rate = 0.03;
     options.consistency =
         (struct iml_consistency_options){.ratio = 4, .threshold = 0.6, .weight = 1};
-    options.confidence = (struct iml_weigher_options){.input = IML_WEIGHER_FEATURES,
-                                                      .normalize = IML_WEIGHER_BATCH_MEAN,
-                                                      .hidden = {16},
-                                                      .hidden_count = 1,
-                                                      .activation = IML_ACTIVATION_TANH};
-    options.meta.optimizer.learning_rate = 0.02;
+    options.confidence = (struct iml_weigher_options){
+        .input = IML_WEIGHER_FEATURES, .hidden = {64}, .hidden_count = 1};
+    options.meta.optimizer.learning_rate = 0.01;
     options.meta.validation_batch = 150;
     options.meta.curvature_batch = 0;
     options.meta.solver =
@@ -131,14 +128,10 @@ static double auroc_of(const struct iml_trainer_options *options)
     return auroc;
 }
 
-/* The head and λ's rate of a job document that names neither. */
 static void test_weights_tell_wrong_content_by_default(void **state)
 {
     struct iml_set_facts wrong;
     struct iml_trainer_options options = job(*state, &wrong);
-    options.confidence = (struct iml_weigher_options){
-        .input = IML_WEIGHER_FEATURES, .hidden = {64}, .hidden_count = 1};
-    options.meta.optimizer.learning_rate = 0.01;
     for (options.seed = 1; options.seed <= 3; options.seed++) assert_true(auroc_of(&options) > 0.9);
 }
 
@@ -149,7 +142,6 @@ static void test_a_network_of_images_tells_it_by_default(void **state)
     struct iml_set_facts wrong;
     struct iml_trainer_options options = job(*state, &wrong);
     options.confidence = (struct iml_weigher_options){.input = IML_WEIGHER_IMAGE};
-    options.meta.optimizer.learning_rate = 0.01;
     for (options.seed = 1; options.seed <= 3; options.seed++) assert_true(auroc_of(&options) > 0.9);
 }
 #endif
@@ -158,10 +150,12 @@ static void test_weights_tell_wrong_content(void **state)
 {
     struct iml_set_facts wrong;
     struct iml_trainer_options options = job(*state, &wrong);
-    for (uint32_t seed = 1; seed <= 3; seed++) {
-        options.seed = seed;
-        assert_true(auroc_of(&options) > 0.9);
-    }
+    options.confidence.normalize = IML_WEIGHER_BATCH_MEAN;
+    options.meta.optimizer.kind = iml_optimizer_kind_find("rmsprop");
+    options.meta.optimizer.rho = 0;
+    options.meta.curvature_batch = 180;
+    options.inner.steps_per_update = 5;
+    for (options.seed = 1; options.seed <= 6; options.seed++) assert_true(auroc_of(&options) > 0.9);
 }
 
 static int set_up(void **state)
