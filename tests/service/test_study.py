@@ -151,8 +151,12 @@ class ExpansionTest(unittest.TestCase):
                 ("is a value", {"axes": axes[:1] + [{"name": "x", "pointer": "/seed/x", "values": [1]}],
                                 "base": {"seed": 0}}),
                 ("begins with /", {"axes": axes[:1] + [{"name": "x", "pointer": "seed", "values": [1]}]}),
-                ("no 'gone' for '@gone'", {"axes": [{"name": "x", "values": {"a": {"/from/job": "@gone"}}}]}),
-                ("an origin itself", {"axes": [{"name": "x", "values": {"a": {"/from/job": "@a"}}}]}),
+                ("'gone', which is no label", {"axes": [{"name": "x", "values": {"a": {"/from/job": "@gone"}}}]}),
+                ("'', which is no label", {"axes": [{"name": "x", "values": {"a": {"/from/job": "@"}}}]}),
+                ("names one itself", {"axes": [{"name": "x", "values": {"a": {"/from/job": "@a"}}}]}),
+                ("an axis' pointer can do", {"axes": [{"name": "x", "values": {"a": {"/from": {"job": "@a"}}}}]}),
+                ("base and if_known: '@a'", {"base": {"from": {"job": "@a"}}}),
+                ("solver after, .*names two jobs", {"axes": [AFTER, {**AFTER, "name": "again"}], "pairs": []}),
                 ("'gone'", {"pairs": {"against": "gone"}}),
                 ("one of result, first", {"measures": [{"metric": "train/loss", "at": "middle"}]}),
                 ("one label", {"measures": STUDY["measures"][:1] * 2})):
@@ -160,6 +164,8 @@ class ExpansionTest(unittest.TestCase):
                 study(**changes).cells()
         with self.assertRaisesRegex(plan.StudyError, "no value 'newton'"):
             study(True, quick={"axes": {"solver": ["newton"]}})
+        with self.assertRaisesRegex(plan.StudyError, "'identity', which is no label here: the quick form leaves it out"):
+            study(True, axes=[AFTER], quick={"axes": {"solver": ["after"]}})
 
     def test_the_shipped_studies_can_be_read_in_both_forms(self):
         self.assertGreaterEqual(len(SHIPPED), 6)
@@ -215,6 +221,14 @@ class NeedsTest(unittest.TestCase):
         self.assertEqual(schema.unknown(spec), [])
         del spec["data"]["labels"]
         self.assertEqual(schema.unknown(spec), ["/inner/ema"])
+
+    def test_what_names_the_job_of_a_cell_that_is_left_out_is_left_out_too(self):
+        axes = [{"name": "by", "values": {"cg": {"/meta/solver/kind": "cg", "/meta/new": 1},
+                                          "after": {"/data/set": "@cg"}}}]
+        study_ = study(axes=axes, base={"algorithm": "iml", "data": {"set": "shapes"}}, needs=["/meta/new"], pairs=[])
+        able, left_out = needs.sort_out(study_, study_.cells(), needs.Schema(SCHEMA), self.DATASETS + [
+            {"name": cell.spec["data"]["set"], "splits": {"train": 1, "test": 1}} for cell in study_.cells()])
+        self.assertEqual((able, list(left_out.values())), ([], [[("cg",), ("after",)]]))
 
     def test_a_missing_set_is_left_out_by_name(self):
         for name, words in (("mnist", "no data set mnist"), ("half", "half has no train split")):
@@ -451,6 +465,7 @@ class ScriptTest(Case):
         path = self.write(axes=[AFTER], seeds=[1])
         with self.damaged_images():
             _, said = self.script(path, *where, status=1)
+        self.assertEqual([row["state"] for row in self.table()], ["failed"])
         self.assertRegex(said, r"not run: solver after, seed 1: j\d+, which it goes on from, is failed")
         self.script(path, *where, "--resume")
         self.assertEqual([row["state"] for row in self.table()], ["completed", "completed"])

@@ -102,22 +102,30 @@ def missing_set(spec, datasets):
     return None
 
 
+def reason_against(study, cell, schema, datasets):
+    """Why this server can't run the cell, or the one whose job it names; None: it can. What a study doesn't list
+    under needs and the server doesn't know is an error: else a misspelt field would just be left out."""
+    missing = schema.unknown(cell.spec)
+    listed = [covering(m, study.needs) for m in missing]
+    strange = [m for m, need in zip(missing, listed) if need is None]
+    if strange:
+        raise StudyError(
+            f"{cell.title}: this server doesn't know {', '.join(strange)}. If a later one does, "
+            f'list it in the study\'s "needs"; else see docs/reference/fields.md'
+        )
+    reason = missing_set(cell.spec, datasets)
+    if missing and not reason:
+        reason = f"this server doesn't know {', '.join(dict.fromkeys(listed))} yet"
+    if not reason and cell.origin:
+        reason = reason_against(study, cell.origin[1], schema, datasets)
+    return reason
+
+
 def sort_out(study, cells, schema, datasets):
-    """(cells that can run, {reason: [group, …]} of those that can't). What a study doesn't list under
-    needs and the server doesn't know is an error: else a misspelt field would just be left out."""
+    """(cells that can run, {reason: [group, …]} of those that can't)."""
     able, left_out = [], {}
     for cell in cells:
-        missing = schema.unknown(cell.spec)
-        listed = [covering(m, study.needs) for m in missing]
-        strange = [m for m, need in zip(missing, listed) if need is None]
-        if strange:
-            raise StudyError(
-                f"{cell.title}: this server doesn't know {', '.join(strange)}. If a later one does, "
-                f'list it in the study\'s "needs"; else see docs/reference/fields.md'
-            )
-        reason = missing_set(cell.spec, datasets)
-        if missing and not reason:
-            reason = f"this server doesn't know {', '.join(dict.fromkeys(listed))} yet"
+        reason = reason_against(study, cell, schema, datasets)
         if reason is None:
             able.append(cell)
         elif cell.group not in left_out.setdefault(reason, []):

@@ -63,6 +63,14 @@ def origin_label(value):
     return value[len(ORIGIN):] if isinstance(value, str) and value.startswith(ORIGIN) else None
 
 
+def no_origins_within(value, where):
+    """An origin is a pointer's own value: deeper, or in a base, it would be sent as the text that it is."""
+    if origin_label(value) is not None:
+        raise StudyError(f"{where}: {value!r} names a job, which only the value of an axis' pointer can do")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
+        no_origins_within(item, where)
+
+
 class Axis:
     """name, and labels → {pointer: value}, in the file's order."""
 
@@ -85,20 +93,25 @@ class Axis:
             self.labels = {text_of(v): {pointer: v for pointer in pointers} for v in values}
             if len(self.labels) != len(values):
                 raise StudyError(f"axis {self.name}: a value stands twice")
+        self.every = self.labels  # of the long form
 
     def check_origins(self):
-        for values in self.labels.values():
-            for label in filter(None, map(origin_label, values.values())):
-                if label not in self.labels:
-                    raise StudyError(f"axis {self.name}: there is no {label!r} for {ORIGIN + label!r}")
-                if any(map(origin_label, self.labels[label].values())):
-                    raise StudyError(f"axis {self.name}: {ORIGIN + label!r} has an origin itself")
+        for at, values in self.labels.items():
+            for pointer, value in values.items():
+                label = origin_label(value)
+                if label is None:
+                    no_origins_within(value, f"axis {self.name}, {pointer}")
+                elif label not in self.labels:
+                    raise StudyError(f"axis {self.name}: {at!r} names the job of {label!r}, which is no label here"
+                                     + (": the quick form leaves it out" if label in self.every else ""))
+                elif any(origin_label(v) is not None for v in self.labels[label].values()):
+                    raise StudyError(f"axis {self.name}: {at!r} names the job of {label!r}, which names one itself")
 
     def keep(self, labels):
         for label in labels:
             if label not in self.labels:
                 raise StudyError(f"quick: axis {self.name} has no value {label!r}")
-        self.labels = {label: self.labels[label] for label in self.labels if label in labels}
+        self.labels = {label: self.every[label] for label in self.every if label in labels}
 
 
 class Measure:
@@ -188,6 +201,7 @@ class Study:
             raise StudyError("two axes have one name")
         if quick:
             self.shorten(document.get("quick"))
+        no_origins_within([self.base, self.if_known], "base and if_known")
         for axis in self.axes:
             axis.check_origins()
         self.measures = [Measure(m, places) for m in document["measures"]]
@@ -222,15 +236,19 @@ class Study:
     def cell(self, names, seed):
         """One combination {axis: label} with one seed. Where a value is "@LABEL" its origin's key stands in the
         document: it is another document where the origin is."""
-        spec, origin = copy.deepcopy(self.base), None
+        spec, origins = copy.deepcopy(self.base), []
         for axis in self.axes:
             for pointer, value in axis.labels[names[axis.name]].items():
-                if origin_label(value) is not None:
-                    origin = pointer, self.cell({**names, axis.name: origin_label(value)}, seed)
-                    value = ORIGIN + origin[1].key
+                label = origin_label(value)
+                if label is not None:
+                    origins.append((pointer, self.cell({**names, axis.name: label}, seed)))
+                    value = ORIGIN + origins[-1][1].key
                 put(spec, pointer, value)
         spec["seed"] = seed
-        return Cell(self, names, seed, spec, origin)
+        cell = Cell(self, names, seed, spec, origins[0] if origins else None)
+        if len(origins) > 1 or any(origin.origin for _, origin in origins):
+            raise StudyError(f"{cell.title}: it names two jobs, or one that names another; a combination names one")
+        return cell
 
 
 def load(path, places, quick=False):
