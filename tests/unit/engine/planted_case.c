@@ -25,7 +25,7 @@ static void put_word(uint8_t *bytes, uint32_t word)
     for (int i = 0; i < 4; i++) bytes[i] = (uint8_t)(word >> (24 - 8 * i));
 }
 
-/* A band of `level` in columns from … to − 1; noise everywhere else. */
+/* A band of `level` in columns from … to − 1. */
 static void put_band(uint8_t *image, size_t from, size_t to, size_t band, uint8_t level)
 {
     for (size_t y = 2 + band * BAND; y < 2 + (band + 1) * BAND; y++)
@@ -101,15 +101,17 @@ struct iml_trainer_options planted_job(const struct sets *sets, struct iml_set_f
     return options;
 }
 
-struct iml_trainer_options planted_recipe(const struct sets *sets, struct iml_set_facts *wrong)
+void planted_signs(struct iml_trainer_options *options)
 {
-    struct iml_trainer_options options = planted_job(sets, wrong);
-    options.confidence.normalize = IML_WEIGHER_BATCH_MEAN;
-    options.meta.optimizer.kind = iml_optimizer_kind_find("rmsprop");
-    options.meta.optimizer.rho = 0;
-    options.meta.curvature_batch = 180;
-    options.inner.steps_per_update = 5;
-    return options;
+    options->confidence.normalize = IML_WEIGHER_BATCH_MEAN;
+    options->meta.optimizer.kind = iml_optimizer_kind_find("rmsprop");
+    options->meta.optimizer.rho = 0;
+}
+
+void planted_more_updates(struct iml_trainer_options *options)
+{
+    options->inner.steps_per_update = 5;
+    options->meta.curvature_batch = 180;
 }
 
 double planted_last(const struct iml_trainer_options *options, const char *metric)
