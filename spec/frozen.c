@@ -47,20 +47,22 @@ static const json_t *network_of(const struct imld_origin_view *view, const char 
     return NULL;
 }
 
-/* false: no memory. */
+/* Brings nothing more where the document contradicts: what goes with a form would be refused beside
+ * another one, though nobody has written it. false: no memory. */
 static bool put_shape(json_t *own, const json_t *theirs, const char *job,
                       struct imld_problems *problems)
 {
-    bool holds = true;
+    bool holds = true, contradicts = false;
     for (size_t i = 0; holds && i < sizeof shapes / sizeof shapes[0]; i++) {
         char pointer[IMLD_POINTER_BYTES];
         const json_t *given = json_object_get(own, shapes[i]);
         json_t *brought = json_object_get(theirs, shapes[i]);
         imld_pointer_join(pointer, "/confidence", shapes[i]);
-        if (given && !(brought && json_equal(given, brought)))
+        if (given && !(brought && json_equal(given, brought))) {
             imld_problems_add(problems, pointer,
                               "comes from job %s, as /confidence/from says; leave it out", job);
-        else if (brought)
+            contradicts = true;
+        } else if (brought && !contradicts)
             holds = json_object_set_new(own, shapes[i], json_deep_copy(brought)) == 0;
     }
     return holds;

@@ -115,8 +115,9 @@ enum iml_code iml_weigher_layout(struct iml_weigher *self, size_t batch_rows, st
     self->targets = iml_arena_take(arena, rows, sizeof(iml_real));
     if (self->options.through_features) {
         self->target_tangents = iml_arena_take(arena, rows, sizeof(iml_real));
-        for (size_t i = 0; i < sizeof self->lists / sizeof self->lists[0]; i++)
-            self->lists[i] = iml_arena_take(arena, rows, sizeof(double));
+        self->a_bar = iml_arena_take(arena, rows, sizeof(double));
+        self->a_dot = iml_arena_take(arena, rows, sizeof(double));
+        self->w_dot = iml_arena_take(arena, rows, sizeof(double));
         const size_t parameters = iml_net_parameters(self->net);
         self->zero = iml_arena_take(arena, parameters, sizeof(iml_real));
         if (!iml_arena_is_measuring(arena)) memset(self->zero, 0, parameters * sizeof *self->zero);
@@ -254,8 +255,8 @@ void iml_weigher_join(struct iml_weigher *self, const struct iml_evaluator *base
     const struct iml_curvature *curvature = NULL;
     const struct iml_batch batch = batch_of(self);
     const size_t n = self->weights.count * iml_net_inputs(self->net);
-    iml_weights_adjoint(&self->weights, w_bar, self->lists[0]);
-    set_targets(self, self->lists[0]);
+    iml_weights_adjoint(&self->weights, w_bar, self->a_bar);
+    set_targets(self, self->a_bar);
     if (iml_linearize(self->backward, self->omega, &batch, NULL, NULL, &result, &curvature,
                       &error) != IML_OK)
         return;
@@ -266,21 +267,20 @@ const double *iml_weigher_tangent(struct iml_weigher *self, const struct iml_eva
                                   size_t first)
 {
     const size_t n = self->weights.count;
-    double *a_dot = self->lists[1], *w_dot = self->lists[2];
     memcpy(iml_chain_inputs_dot(self->backward), iml_feature_tangents(base, first),
            n * iml_net_inputs(self->net) * sizeof(iml_real));
     const iml_real *outputs = iml_chain_tangent(self->backward, self->zero);
-    for (size_t i = 0; i < n; i++) a_dot[i] = outputs ? (double)outputs[i] : 0;
-    iml_weights_tangent(&self->weights, a_dot, w_dot);
-    return w_dot;
+    for (size_t i = 0; i < n; i++) self->a_dot[i] = outputs ? (double)outputs[i] : 0;
+    iml_weights_tangent(&self->weights, self->a_dot, self->w_dot);
+    return self->w_dot;
 }
 
 void iml_weigher_join_tangent(struct iml_weigher *self, const struct iml_evaluator *base,
                               size_t first, const double *w_bar, const double *w_bar_dot)
 {
     const size_t n = self->weights.count;
-    double *a_bar_dot = self->lists[0];
-    iml_weights_adjoint_tangent(&self->weights, w_bar, w_bar_dot, self->lists[1], self->lists[2],
+    double *a_bar_dot = self->a_bar; /* ā has been used */
+    iml_weights_adjoint_tangent(&self->weights, w_bar, w_bar_dot, self->a_dot, self->w_dot,
                                 a_bar_dot);
     for (size_t i = 0; i < n; i++) self->target_tangents[i] = (iml_real)a_bar_dot[i];
     const iml_real *inputs_bar_dot =

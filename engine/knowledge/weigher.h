@@ -44,7 +44,7 @@ struct iml_weigher {
     iml_real *outputs, *targets;    /* rows */
     iml_real *logits;               /* rows × the base net's outputs: scratch; with `inputs` */
     iml_real *target_tangents;      /* rows; through features */
-    double *lists[6];               /* rows each: scratch */
+    double *a_bar, *a_dot, *w_dot;  /* rows each: scratch; through features */
     struct iml_weights weights;     /* of the batch at hand */
     const iml_real *seen;           /* C's inputs of it */
     const uint32_t *places;         /* its images */

@@ -113,9 +113,7 @@ static enum iml_code check(const struct iml_trainer *self, struct iml_error *err
         return refuse("/meta/optimizer/kind", "free weights have an Adam an image", error);
     if (meta->knowledge.kind->move && is_frozen(self))
         return refuse("/confidence/weights",
-                      "free weights are of one pool: another job's fit no "
-                      "other",
-                      error);
+                      "free weights belong to their own pool: another job's don't fit", error);
     code = check_network(self, error);
     return code == IML_OK ? check_batches(self, error) : code;
 }

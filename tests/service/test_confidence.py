@@ -149,6 +149,10 @@ class ConfidenceTest(Case):
                                specs.merged(spec, {"data": {"mismatch": {"known": [0, 2, 4, 6]}}})).json()
         self.assertEqual([error["pointer"] for error in answer["errors"]], ["/confidence/from/job"])
         self.assertIn("6 class probabilities, and this job has 4", answer["errors"][0]["detail"])
+        # a shape of its own is refused, and nothing of the other's that the document doesn't have
+        own = confidence({**weights, "form": "shared"}, seed=5)
+        answer = client.expect(422, "POST", "/v1/jobs?dry_run=true", own).json()
+        self.assertEqual([error["pointer"] for error in answer["errors"]], ["/confidence/form"])
         theirs, ours = Tensors(client.checkpoint(source, "last")), Tensors(client.checkpoint(id, "last"))
         changed = differences(theirs, ours)
         self.assertEqual([name for name in changed if name.startswith("knowledge/")], [])
